@@ -1,0 +1,96 @@
+"""Every error vaereg raises on purpose; each knows its JSON code and its exit code.
+
+VaeregError
+├── UsageError                 wrong usage (exit 2)
+├── NotFound                   no such name, path or hash
+├── Ambiguous                  several models answer to one name
+├── FileError
+│   ├── Unreadable             truncated, damaged, not a regular file, no permission
+│   ├── UnsafePickle           a pickle that asks for more than tensors
+│   └── UnsupportedFormat      a known format that vaereg does not read
+├── MissingDependency          an optional part is not installed
+└── StoreError
+    ├── DatabaseLocked         another process holds the registry
+    └── NewerDatabase          the registry was written by a newer vaereg
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VaeregError(Exception):
+    """Something could not be done; ``message`` says what and where, ``hint`` what to do next."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(VaeregError):
+    """The command was called in a way it does not understand."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class NotFound(VaeregError):
+    """No model, file or folder answers to that name."""
+
+    code = "not_found"
+
+
+class Ambiguous(VaeregError):
+    """Several models answer to that name; the message lists them."""
+
+    code = "ambiguous"
+
+
+class FileError(VaeregError):
+    """A file cannot be taken for what it claims to be."""
+
+    code = "unreadable_file"
+
+
+class Unreadable(FileError):
+    """The file is truncated, damaged, not a regular file, or may not be read."""
+
+
+class UnsafePickle(FileError):
+    """The pickle asks for objects that a file of weights never needs."""
+
+    code = "unsafe_pickle"
+
+
+class UnsupportedFormat(FileError):
+    """The file is whole, but of a format that vaereg does not read."""
+
+    code = "unsupported_format"
+
+
+class MissingDependency(VaeregError):
+    """An optional part of vaereg is not installed."""
+
+    code = "missing_dependency"
+
+
+class StoreError(VaeregError):
+    """The registry's database cannot be used; reported as an unreadable file."""
+
+    code = "unreadable_file"
+
+
+class DatabaseLocked(StoreError):
+    """Another process kept the registry locked for too long."""
+
+    code = "database_locked"
+
+
+class NewerDatabase(StoreError):
+    """The registry was written by a newer version of vaereg."""
+
+    code = "newer_database"

@@ -1,0 +1,99 @@
+"""What the steps of the registry need from outside, stated as Protocols: somewhere to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .values import Artifact, Location, Model, Rejection, Stamp, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the registry knows of one path: its last stamp and what came of it."""
+
+    stamp: Stamp
+    state: str
+    """``present`` | ``missing`` | ``offline`` | ``rejected``."""
+    sha256: str | None
+    """Of the artifact that lies there; None for a rejected file."""
+    rejection: Rejection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVerdict:
+    """A verdict on a pair, with what produced it."""
+
+    model_sha256: str
+    vae_sha256: str
+    verdict: Verdict
+    rules_version: int
+    level: str
+    """``none`` | ``weights`` | ``decode`` | ``generate``: the deepest probe that ran."""
+    decided_at: str
+    """RFC 3339, UTC."""
+
+
+class Store(Protocol):
+    """The registry's memory; fulfilled by ``db.store``."""
+
+    def places(self) -> Mapping[str, Place]:
+        """Every recorded location and every rejected file, by path."""
+        ...
+
+    def remember(self, found: Sequence[tuple[Artifact, Location]]) -> None:
+        """Record artifacts and where they lie, all in one transaction.
+
+        An artifact already known by its SHA-256 is updated; a path that held another artifact or
+        was rejected now holds this one. An artifact left without any location stays known.
+        """
+        ...
+
+    def relocate(self, moves: Sequence[tuple[str, Location]]) -> None:
+        """Record that the file at each old path now lies at the new location, content unchanged."""
+        ...
+
+    def reject(self, refused: Sequence[tuple[Rejection, Stamp]]) -> None:
+        """Record files that could not be taken in, so that they are not read again unchanged."""
+        ...
+
+    def mark(self, paths: Sequence[str], state: str) -> None:
+        """Set the state of recorded locations: ``present``, ``missing`` or ``offline``."""
+        ...
+
+    def models(self) -> tuple[Model, ...]:
+        """Every model with its components and locations, by name; the quick path of listings."""
+        ...
+
+    def by_sha256(self, sha256: str) -> Model | None:
+        """The model with that content."""
+        ...
+
+    def forget(self, sha256: str) -> None:
+        """Remove a model, its locations, components and verdicts from the registry."""
+        ...
+
+    def keep_verdict(self, stored: StoredVerdict) -> None:
+        """Record a verdict with its evidence, in place of an older one of that pair and level."""
+        ...
+
+    def verdicts(self) -> tuple[StoredVerdict, ...]:
+        """Every recorded verdict, evidence included."""
+        ...
+
+    def rejections(self) -> tuple[Rejection, ...]:
+        """Every file that scans could not take in, by path."""
+        ...
+
+    def roots(self) -> tuple[str, ...]:
+        """The folders that were scanned on this machine."""
+        ...
+
+    def keep_roots(self, folders: Sequence[str]) -> None:
+        """Remember folders as scanned, so that a scan without folders walks them again."""
+        ...
+
+    def close(self) -> None:
+        """Give the database back."""
+        ...

@@ -1,0 +1,93 @@
+"""A checkpoint's denoiser beside a VAE: what the verdict rules look at, and the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..families import Family, family
+from ..values import Component, Latent
+
+SAME_WEIGHTS = "same-weights"
+SAME_ENCODER = "same-encoder"
+OTHER_WEIGHTS = "other-weights"
+"""How a VAE is related to the one baked into the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What the rules look at: a denoiser, a VAE, and what is known beside their headers."""
+
+    denoiser: Component
+    vae: Component
+    baked: Component | None = None
+    """The VAE inside the checkpoint, where there is one."""
+    relation: str | None = None
+    """To the baked VAE, by ``baked.relation``; None where that was not or cannot be told."""
+    is_baked: bool = False
+    """The VAE in question is the baked one itself."""
+    fp16_safe: bool | None = None
+    """What is published of the VAE's half-precision range."""
+
+    @property
+    def wanted(self) -> Latent:
+        """The latent space that the denoiser works in."""
+        return self.denoiser.latent or Latent()
+
+    @property
+    def offered(self) -> Latent:
+        """The latent space that the VAE decodes."""
+        return self.vae.latent or Latent()
+
+    @property
+    def shapes_differ(self) -> bool:
+        """Latent channels or factors already tell that the two do not go together."""
+        want, have = self.wanted, self.offered
+        return any(
+            None not in pair and pair[0] != pair[1]
+            for pair in (
+                (want.channels, have.channels),
+                (want.spatial_factor, have.spatial_factor),
+                (want.temporal_factor, have.temporal_factor),
+            )
+        )
+
+    @property
+    def kin_of_baked(self) -> bool:
+        """The VAE shares its encoder with the baked one, hence its latent space."""
+        return self.relation in (SAME_WEIGHTS, SAME_ENCODER)
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the families go together; None where the candidates leave it open."""
+        answers = {
+            same_space(one, other)
+            for one in possible(self.wanted)
+            for other in possible(self.offered)
+        }
+        return answers.pop() if len(answers) == 1 else None
+
+
+def same_space(one: str, other: str) -> bool:
+    """Whether VAEs of the two families decode one latent space."""
+    return family(one).space == family(other).space
+
+
+def row(latent: Latent) -> Family | None:
+    """The table row of a settled family."""
+    return family(latent.family) if latent.family else None
+
+
+def possible(latent: Latent) -> tuple[str, ...]:
+    """The families that a latent may be of."""
+    return (latent.family,) if latent.family else latent.candidates
+
+
+def named(latent: Latent) -> str:
+    """The family's or the candidates' names, for sentences."""
+    settled = row(latent)
+    return settled.name if settled else listed(latent)
+
+
+def listed(latent: Latent) -> str:
+    """The family's or the candidates' ids."""
+    return " or ".join(possible(latent)) or "unknown"

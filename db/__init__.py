@@ -1,0 +1,1 @@
+"""The registry's memory: tables, migrations and the store, in SQLite or PostgreSQL."""

@@ -1,0 +1,96 @@
+"""From what a user types to a model: a path, a name, a published name or the start of a hash."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Sequence
+
+from .errors import Ambiguous, NotFound, UsageError
+from .naming import shown
+from .values import Model
+
+_HASH = re.compile(r"[0-9a-fA-F]{6,64}")
+_REMOTE = re.compile(r"(hf:|civitai:|urn:air:|https?://)", re.IGNORECASE)
+
+
+def is_remote(ref: str) -> bool:
+    """Whether a REF names something that is not on this machine."""
+    return _REMOTE.match(ref) is not None
+
+
+def path_of(ref: str) -> str | None:
+    """The absolute path a REF names, where there is such a file or folder."""
+    return os.path.abspath(ref) if os.path.lexists(ref) else None
+
+
+def find(models: Sequence[Model], ref: str) -> Model:
+    """The one registered model that a REF names.
+
+    A path wins over a name, a whole name over the start of a hash. Raises ``NotFound`` with the
+    nearest names, ``Ambiguous`` with all that fit, ``UsageError`` for remote REFs.
+    """
+    if is_remote(ref):
+        raise UsageError(
+            f"{shown(ref)} is not on this machine, and this version reads local models only",
+            "download it, then run vaereg scan on its folder",
+        )
+    for matches in (_by_path(models, ref), _by_name(models, ref), _by_hash(models, ref)):
+        if len(matches) > 1:
+            raise Ambiguous(
+                f"{shown(ref)} names {len(matches)} models: {_listed(matches)}",
+                "give the start of the SHA-256 or the path instead",
+            )
+        if matches:
+            return matches[0]
+    raise _not_found(models, ref)
+
+
+def _by_path(models: Sequence[Model], ref: str) -> list[Model]:
+    path = os.path.abspath(ref)
+    return [model for model in models if any(place.path == path for place in model.locations)]
+
+
+def _by_name(models: Sequence[Model], ref: str) -> list[Model]:
+    folded = ref.casefold()
+    exact = [model for model in models if folded in _names(model)]
+    return exact
+
+
+def _names(model: Model) -> set[str]:
+    names = {os.path.basename(place.path).casefold() for place in model.locations}
+    names.add(model.name.casefold())
+    if model.artifact.known_as:
+        names.add(model.artifact.known_as.casefold())
+    return names
+
+
+def _by_hash(models: Sequence[Model], ref: str) -> list[Model]:
+    if not _HASH.fullmatch(ref):
+        return []
+    start = ref.casefold()
+    found = [model for model in models if model.artifact.digests.sha256.startswith(start)]
+    if found:
+        return found
+    return [
+        model
+        for model in models
+        if start in (model.artifact.digests.autov1, model.artifact.digests.autov3)
+        or (model.artifact.digests.blake3 or "").startswith(start)
+    ]
+
+
+def _listed(models: Sequence[Model]) -> str:
+    named = [f"{shown(model.name)} ({model.artifact.digests.sha256[:10]})" for model in models[:5]]
+    more = f" and {len(models) - 5} more" if len(models) > 5 else ""
+    return ", ".join(named) + more
+
+
+def _not_found(models: Sequence[Model], ref: str) -> NotFound:
+    near = difflib.get_close_matches(ref, [model.name for model in models], n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(shown(name) for name in near)}?" if near else None
+    return NotFound(
+        f"there is no file and no registered model called {shown(ref)}",
+        hint or "give a path, or record a folder of models with vaereg scan DIR",
+    )

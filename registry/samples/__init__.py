@@ -1,0 +1,1 @@
+"""Small model files that the package writes itself: real formats and names, narrow widths."""

@@ -1,0 +1,278 @@
+"""Scanning folders into the registry: only what is new or changed is read, the rest is compared."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from .errors import VaeregError
+from .intake import Taken, renamed, take_in
+from .ports import Place, Store
+from .progress import Watcher
+from .values import Location, Rejection, Stamp
+from .walk import Found, walk
+
+FLUSH_SECONDS = 0.5
+"""Results are recorded in transactions of this rhythm: a kill loses no more than this."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a scan did; the counts of the contract."""
+
+    files: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    missing: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Stopped(Exception):
+    """Raised inside a worker when the scan was interrupted."""
+
+
+def scan(
+    store: Store,
+    roots: Sequence[str],
+    jobs: int = 2,
+    watcher: Watcher | None = None,
+    fresh: bool = False,
+) -> Report:
+    """Record every model below the roots; ``fresh`` reads unchanged files again too.
+
+    Interrupted by ``KeyboardInterrupt`` it records what it has and raises it again.
+    """
+    return _Scan(store, roots, jobs, watcher or Watcher(), fresh).run()
+
+
+class _Scan:
+    def __init__(
+        self, store: Store, roots: Sequence[str], jobs: int, watcher: Watcher, fresh: bool
+    ) -> None:
+        self.store = store
+        self.roots = [os.path.abspath(root) for root in roots]
+        self.jobs = jobs
+        self.watcher = watcher
+        self.fresh = fresh
+        self.report = Report()
+        self.known: Mapping[str, Place] = store.places()
+        self.seen: set[str] = set()
+        self.stop = threading.Event()
+
+    def run(self) -> Report:
+        started = time.monotonic()
+        todo = self._compare(entry for root in self.roots for entry in walk(root))
+        self.gone = self._gone()
+        todo = self._recognise_moved(todo)
+        self.watcher.planned(len(todo), sum(found.stamp.size for found in todo))
+        self._read(todo)
+        self._mark_missing()
+        self.report.seconds = round(time.monotonic() - started, 3)
+        return self.report
+
+    # -- what the file system says ------------------------------------------------------------
+
+    def _compare(self, entries: Iterable[Found | Rejection]) -> list[Found]:
+        """Count what is unchanged; what is left has to be read."""
+        todo: list[Found] = []
+        returned: list[str] = []
+        for entry in entries:
+            if isinstance(entry, Rejection):
+                self.report.rejected.append(entry)
+                continue
+            if entry.path in self.seen:
+                continue
+            self.seen.add(entry.path)
+            self.report.files += 1
+            place = self.known.get(entry.path)
+            if place is None or place.stamp != entry.stamp or self.fresh:
+                todo.append(entry)
+            elif place.rejection is not None:
+                self.report.rejected.append(place.rejection)
+            else:
+                self.report.unchanged += 1
+                if place.state != "present":
+                    returned.append(entry.path)
+        if returned:
+            self.store.mark(returned, "present")
+        return todo
+
+    def _gone(self) -> dict[str, Place]:
+        """Recorded models whose file is not there any more, wherever it lay."""
+        return {
+            path: place
+            for path, place in self.known.items()
+            if path not in self.seen and place.sha256 is not None and not os.path.lexists(path)
+        }
+
+    def _recognise_moved(self, todo: list[Found]) -> list[Found]:
+        """Files that only changed their place: same inode, size and time, and the old path gone."""
+        gone = {_identity(place.stamp): path for path, place in self.gone.items()}
+        moves: list[tuple[str, Location]] = []
+        rest: list[Found] = []
+        for found in todo:
+            old = None if self.fresh else gone.get(_identity(found.stamp))
+            if old is None or old not in self.gone or found.path in self.known:
+                rest.append(found)
+            else:
+                del self.gone[old]
+                moves.append((old, Location(found.path, found.stamp)))
+        if moves:
+            self.store.relocate(moves)
+            self.report.moved += len(moves)
+        return rest
+
+    def _mark_missing(self) -> None:
+        """Known places below the roots that are not there any more."""
+        states: dict[str, set[str]] = {"missing": set(), "offline": set()}
+        for root in self.roots:
+            state = "missing" if _has_entries(root) else "offline"
+            below = root.rstrip(os.sep) + os.sep
+            states[state] |= {path for path in self.gone if path.startswith(below) or path == root}
+        for state, paths in states.items():
+            if paths:
+                self.store.mark(sorted(paths), state)
+                self.report.missing += len(paths)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _read(self, todo: list[Found]) -> None:
+        batch = _Batch(self.store, self.known, self.gone, self.report)
+        with ThreadPoolExecutor(self.jobs, thread_name_prefix="scan") as pool:
+            try:
+                for found, outcome in self._outcomes(pool, _linked_together(todo)):
+                    batch.add(found, outcome)
+                    self.watcher.finished(found.path)
+            except BaseException:
+                self.stop.set()
+                raise
+            finally:
+                batch.flush()
+
+    def _outcomes(
+        self, pool: ThreadPoolExecutor, groups: Iterator[list[Found]]
+    ) -> Iterator[tuple[Found, Taken | Rejection]]:
+        """Read each content once, a few at a time; hard links of one file share the reading."""
+        running: dict[Future[Taken | Rejection], list[Found]] = {}
+        exhausted = False
+        while running or not exhausted:
+            while not exhausted and len(running) < self.jobs * 2:
+                group = next(groups, None)
+                if group is None:
+                    exhausted = True
+                else:
+                    running[pool.submit(self._take, group[0])] = group
+            done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in done:
+                outcome = future.result()
+                for found in running.pop(future):
+                    yield found, _at(outcome, found)
+
+    def _take(self, found: Found) -> Taken | Rejection:
+        try:
+            return take_in(found.path, self._advance)
+        except VaeregError as failure:
+            message = ". ".join(
+                text.rstrip(".") for text in (failure.message, failure.hint) if text
+            )
+            return Rejection(found.path, failure.code, message)
+        except Stopped:
+            raise
+        except Exception as failure:
+            # One hostile file must never end a scan of thousands; the name of the fault is kept.
+            reason = f"{type(failure).__name__} while reading it"
+            return Rejection(found.path, "unreadable_file", reason)
+
+    def _advance(self, size: int) -> None:
+        if self.stop.is_set():
+            raise Stopped
+        self.watcher.advanced(size)
+
+
+class _Batch:
+    """Results on their way into the registry, a transaction every half second."""
+
+    def __init__(
+        self, store: Store, known: Mapping[str, Place], gone: dict[str, Place], report: Report
+    ) -> None:
+        self.store = store
+        self.known = known
+        self.gone = gone
+        self.report = report
+        self.moves: list[tuple[str, Location]] = []
+        self.taken: list[Taken] = []
+        self.refused: list[tuple[Rejection, Stamp]] = []
+        self.flushed = time.monotonic()
+
+    def add(self, found: Found, outcome: Taken | Rejection) -> None:
+        if isinstance(outcome, Rejection):
+            self.refused.append((outcome, found.stamp))
+            self.report.rejected.append(outcome)
+        else:
+            self.taken.append(outcome)
+            self._count(found, outcome)
+        if time.monotonic() - self.flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def _count(self, found: Found, taken: Taken) -> None:
+        place = self.known.get(found.path)
+        sha256 = taken.artifact.digests.sha256
+        if place is None or place.sha256 is None:
+            left = next((path for path, old in self.gone.items() if old.sha256 == sha256), None)
+            if left is None:
+                self.report.added += 1
+            else:
+                del self.gone[left]
+                self.moves.append((left, taken.location))
+                self.report.moved += 1
+        elif place.sha256 == sha256:
+            self.report.unchanged += 1
+        else:
+            self.report.changed += 1
+
+    def flush(self) -> None:
+        if self.moves:
+            self.store.relocate(self.moves)
+        if self.taken:
+            self.store.remember([(taken.artifact, taken.location) for taken in self.taken])
+        if self.refused:
+            self.store.reject(self.refused)
+        self.taken, self.refused, self.moves = [], [], []
+        self.flushed = time.monotonic()
+
+
+def _identity(stamp: Stamp) -> tuple[int, int, int, int]:
+    """What a rename leaves unchanged (the change time is not among it)."""
+    return stamp.device, stamp.inode, stamp.size, stamp.mtime_ns
+
+
+def _linked_together(todo: list[Found]) -> Iterator[list[Found]]:
+    """Groups of paths that are hard links or symbolic links of one file, largest files last."""
+    groups: dict[tuple[int, int, int, int], list[Found]] = {}
+    for found in todo:
+        groups.setdefault(_identity(found.stamp), []).append(found)
+    return iter(sorted(groups.values(), key=lambda group: group[0].stamp.size))
+
+
+def _at(outcome: Taken | Rejection, found: Found) -> Taken | Rejection:
+    if isinstance(outcome, Rejection):
+        return Rejection(found.path, outcome.code, outcome.message)
+    if outcome.location.path == found.path:
+        return outcome
+    return renamed(outcome, found.path, found.stamp)
+
+
+def _has_entries(root: str) -> bool:
+    """Whether a root holds anything; an unplugged drive leaves an empty mount point."""
+    try:
+        with os.scandir(root) as listing:
+            return next(listing, None) is not None
+    except OSError:
+        return False

@@ -1,0 +1,67 @@
+"""Verifying recorded models: every file is hashed again and compared with what was recorded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from .errors import VaeregError
+from .intake import take_in
+from .progress import Watcher
+from .values import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One place of a model, verified."""
+
+    name: str
+    path: str
+    outcome: str
+    """``ok`` | ``changed`` | ``missing`` | ``unreadable``."""
+    message: str
+
+
+def verify(models: Sequence[Model], jobs: int, watcher: Watcher) -> list[Checked]:
+    """Hash every recorded place again, in the order of the models; nothing is written."""
+    places = [(model, place.path) for model in models for place in model.locations]
+    watcher.planned(len(places), sum(_size(path) for _, path in places))
+
+    def one(pair: tuple[Model, str]) -> Checked:
+        checked = _verify(*pair, watcher)
+        watcher.finished(pair[1])
+        return checked
+
+    with ThreadPoolExecutor(jobs, thread_name_prefix="verify") as pool:
+        try:
+            return list(pool.map(one, places))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+def _verify(model: Model, path: str, watcher: Watcher) -> Checked:
+    if not os.path.lexists(path):
+        return Checked(model.name, path, "missing", "the file is not there any more")
+    try:
+        found = take_in(path, watcher.advanced).artifact.digests.sha256
+    except VaeregError as failure:
+        return Checked(model.name, path, "unreadable", failure.message)
+    if found == model.artifact.digests.sha256:
+        return Checked(model.name, path, "ok", "the content is as recorded")
+    return Checked(
+        model.name,
+        path,
+        "changed",
+        f"the content changed: SHA-256 {found[:10]} where {model.artifact.digests.sha256[:10]} "
+        "was recorded; run vaereg scan to record it anew, or restore the file",
+    )

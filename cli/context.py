@@ -1,0 +1,63 @@
+"""What every command gets: where the registry lies, how to answer, and the store on first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..registry.ports import Store
+from .output import Output
+
+if TYPE_CHECKING:
+    import typer
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The settings of one run."""
+
+    home: Path
+    """Folder of the registry and its pictures."""
+    url: str
+    """Database URL; SQLite under the home unless told otherwise."""
+    output: Output
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Context:
+        """The settings that the program's callback made."""
+        found = context.find_object(cls)
+        assert found is not None, "the callback sets the context before any command runs"
+        return found
+
+    @classmethod
+    def from_options(
+        cls, *, db: str | None, home: Path | None, as_json: bool, quiet: bool, verbose: bool
+    ) -> Context:
+        """Options before environment before defaults."""
+        place = (home or _default_home()).expanduser().absolute()
+        url = db or os.environ.get("VAEREG_DATABASE_URL") or f"sqlite:///{place / 'registry.db'}"
+        return cls(place, url, Output(as_json=as_json, quiet=quiet, verbose=verbose))
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The registry, opened and given back; created on first use."""
+        from ..db.store import open_store
+
+        store = open_store(self.url, self.home)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _default_home() -> Path:
+    named = os.environ.get("VAEREG_HOME")
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path
+
+    return user_data_path("vaereg", appauthor=False)

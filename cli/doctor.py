@@ -1,0 +1,45 @@
+"""``vaereg doctor``: look after the registry, its files and the installation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.util import find_spec
+
+import typer
+
+from ..registry.diagnosis import State, diagnose
+from ..registry.values import Finding
+from .context import Context
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("doctor")(doctor_command)
+
+
+def doctor_command(context: typer.Context) -> int:
+    """Report lost, damaged and doubled models, and the state of database and installation."""
+    settings = Context.of(context)
+    with settings.store() as store:
+        state = State(store.models(), store.rejections())
+    from ..db.maintenance import check
+
+    findings = (*check(settings.url), *diagnose(state), _probe_parts())
+    document = {"findings": [asdict(found) for found in findings]}
+    rows = [[found.outcome, found.check.replace("-", " "), found.message] for found in findings]
+    settings.output.answer(
+        document,
+        lambda page: page.table(["", "Check", "What was found"], rows, stretch="What was found"),
+    )
+    return 1 if any(found.outcome == "fail" for found in findings) else 0
+
+
+def _probe_parts() -> Finding:
+    missing = [name for name in ("torch", "diffusers", "transformers") if find_spec(name) is None]
+    if not missing:
+        return Finding("probe-parts", "pass", "torch, diffusers and transformers are installed")
+    return Finding(
+        "probe-parts",
+        "warn",
+        f"not installed: {', '.join(missing)}; pip install 'vaereg[probe]' brings what probes need",
+    )

@@ -1,0 +1,196 @@
+"""``vaereg list``: what is recorded, and with ``--compatible`` what fits what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..registry.errors import UsageError
+from ..registry.lookup import find
+from ..registry.naming import shown
+from ..registry.sides import Side, checkpoint_of, has, vae_of
+from ..registry.values import Model
+
+if TYPE_CHECKING:
+    from ..registry.matrix import Fit
+    from ..registry.ports import StoredVerdict
+from . import shapes
+from .context import Context
+from .page import Page
+from .words import size_words
+
+Rows = list[tuple[Model, list["Fit"]]]
+
+
+class Kind(StrEnum):
+    """What to list."""
+
+    VAES = "vaes"
+    CHECKPOINTS = "checkpoints"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("list")(list_command)
+
+
+def list_command(
+    context: typer.Context,
+    kind: Annotated[Kind | None, typer.Argument(help="Only VAEs or only checkpoints.")] = None,
+    compatible: Annotated[
+        bool, typer.Option("--compatible", help="For each checkpoint the VAEs that fit.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="REF", help="The VAEs for this checkpoint.")
+    ] = None,
+    vae: Annotated[
+        str | None, typer.Option("--vae", metavar="REF", help="The checkpoints for this VAE.")
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option("--family", metavar="F", help="Only this latent family.")
+    ] = None,
+    paths: Annotated[bool, typer.Option("--paths", help="Only paths, one a line.")] = False,
+    zero: Annotated[bool, typer.Option("-0", help="Only paths, each ended by NUL.")] = False,
+) -> None:
+    """List the recorded models, or what fits what, best first."""
+    settings = Context.of(context)
+    _known_family(family)
+    with settings.store() as store:
+        models = store.models()
+        stored = store.verdicts() if compatible or model or vae else ()
+    if not (compatible or model or vae):
+        listed = [found for found in models if _wanted(found, kind, family)]
+        _answer_models(settings, listed, paths, zero)
+        return
+    rows = _pairs(models, stored, model, vae, family)
+    _answer_pairs(settings, rows, paths, zero, by_vae=vae is not None)
+
+
+def _known_family(name: str | None) -> None:
+    """Raises ``UsageError`` for a family that is not in the table."""
+    if name is None:
+        return
+    from ..registry.families import families
+
+    if name not in families():
+        raise UsageError(
+            f"there is no latent family {shown(name)}", f"families: {', '.join(families())}"
+        )
+
+
+def _wanted(model: Model, kind: Kind | None, family: str | None) -> bool:
+    if kind is Kind.VAES and (not has(model, "vae") or has(model, "denoiser")):
+        return False
+    if kind is Kind.CHECKPOINTS and not has(model, "denoiser"):
+        return False
+    return family is None or shapes.model(model)["family"] == family
+
+
+def _answer_models(settings: Context, models: Sequence[Model], paths: bool, zero: bool) -> None:
+    if paths or zero:
+        settings.output.lines([found.path for found in models if found.path], zero)
+        return
+    documents = [shapes.model(found) for found in models]
+    settings.output.answer(documents, lambda page: _tell_models(page, models))
+
+
+def _tell_models(page: Page, models: Sequence[Model]) -> None:
+    if not models:
+        page.line("nothing recorded yet: vaereg scan DIR records a folder of models")
+        return
+    rows = [
+        [
+            found.name,
+            found.artifact.identity.kind.replace("_", " "),
+            _family_cell(found),
+            "yes" if shapes.has_baked_vae(found) else "",
+            size_words(found.artifact.size),
+            found.artifact.known_as or "",
+        ]
+        for found in models
+    ]
+    columns = ["Name", "Kind", "Latent family", "Baked VAE", "Size", "Known as"]
+    page.table(columns, rows)
+
+
+def _family_cell(model: Model) -> str:
+    told = shapes.model(model)
+    candidates = told["candidates"]
+    assert isinstance(candidates, list)
+    return str(told["family"] or " or ".join(candidates))
+
+
+def _pairs(
+    models: Sequence[Model],
+    stored: Sequence[StoredVerdict],
+    model: str | None,
+    vae: str | None,
+    family: str | None,
+) -> Rows:
+    """The checkpoints asked for, each with the VAEs that fit or may fit."""
+    from ..registry.matrix import Matrix
+
+    matrix = Matrix(models, stored)
+    checkpoints: Iterable[Model] = matrix.checkpoints
+    if model is not None:
+        chosen = find(models, model)
+        checkpoint_of(Side.of(chosen))
+        checkpoints = [chosen]
+    vaes = None
+    if vae is not None:
+        wanted = find(models, vae)
+        vae_of(Side.of(wanted))
+        vaes = [wanted]
+    rows: Rows = []
+    for checkpoint in checkpoints:
+        if family is None or shapes.model(checkpoint)["family"] == family:
+            fits = [
+                fit
+                for fit in matrix.fits(checkpoint, vaes)
+                if fit.verdict.verdict != "incompatible" and (vaes is None or fit.vae in vaes)
+            ]
+            if fits or vaes is None:
+                rows.append((checkpoint, fits))
+    return rows
+
+
+def _answer_pairs(settings: Context, rows: Rows, paths: bool, zero: bool, by_vae: bool) -> None:
+    if paths or zero:
+        settings.output.lines(_fitting_paths(rows, by_vae), zero)
+        return
+    documents = [
+        {"checkpoint": shapes.model(checkpoint), "vaes": [shapes.fit(fit) for fit in fits]}
+        for checkpoint, fits in rows
+    ]
+    settings.output.answer(documents, lambda page: _tell_pairs(page, rows))
+
+
+def _fitting_paths(rows: Rows, by_vae: bool) -> list[str]:
+    """Paths of what surely fits: of the VAEs, or with ``--vae`` of the checkpoints."""
+    paths: dict[str, None] = {}
+    for checkpoint, fits in rows:
+        for fit in fits:
+            chosen = checkpoint if by_vae else fit.vae
+            sure = fit.verdict.verdict in ("compatible", "degraded")
+            if sure and chosen.path and (by_vae or not fit.baked):
+                paths[chosen.path] = None
+    return list(paths)
+
+
+def _tell_pairs(page: Page, rows: Rows) -> None:
+    if not rows:
+        page.line("no checkpoint is recorded: vaereg scan DIR records a folder of models")
+        return
+    lines: list[list[str]] = []
+    for checkpoint, fits in rows:
+        name = checkpoint.name
+        for fit in fits:
+            what = "its baked VAE" if fit.baked else fit.vae.name
+            lines.append([name, what, fit.verdict.verdict, fit.reason])
+            name = ""
+        if not fits:
+            lines.append([name, "none of the recorded VAEs", "", ""])
+    page.table(["Checkpoint", "VAE", "Verdict", "Why"], lines, stretch="Why")

@@ -1,0 +1,96 @@
+"""The one entrance: settles global options, runs a command, turns errors into words and codes."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..registry.errors import UsageError, VaeregError
+
+FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v")
+VALUED = ("--db", "--home")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with the contract's exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options, rest = hoist(words)
+    if rest[:1] == ["--version"]:
+        # Answered before anything is imported: scripts ask for it in loops.
+        as_json = "--json" in options
+        sys.stdout.write(
+            f'{{"version": "{__version__}"}}\n' if as_json else f"vaereg {__version__}\n"
+        )
+        sys.exit(0)
+    # Most runs last a fraction of a second: collecting garbage in between costs a tenth of it.
+    gc.set_threshold(100_000, 50, 100)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(options + rest))
+
+
+def hoist(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The global options, wherever they stand, and the other words."""
+    ahead: list[str] = []
+    rest: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--":
+            rest += [word, *waiting]
+        elif word in FLAGS or word.startswith(tuple(f"{name}=" for name in VALUED)):
+            ahead.append(word)
+        elif word in VALUED:
+            ahead += [word, *(value for value in (next(waiting, None),) if value is not None)]
+        else:
+            rest.append(word)
+    return ahead, rest
+
+
+def _run(words: list[str]) -> int:
+    from .output import Output
+
+    output = Output(as_json="--json" in words, quiet="--quiet" in words or "-q" in words)
+    try:
+        return _dispatch(words)
+    except VaeregError as error:
+        if os.environ.get("VAEREG_DEBUG"):
+            raise
+        output.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        output.error(VaeregError("interrupted; what was recorded so far is kept"), "interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe went away, as `head` does: nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    import typer
+
+    from .app import app_for
+
+    wrong_usage: type[Exception] = typer.BadParameter.__bases__[0]
+    try:
+        code = app_for(words)(words, standalone_mode=False, prog_name="vaereg")
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except wrong_usage as error:
+        raise UsageError(_usage_words(error), _usage_hint(error)) from None
+    return code if isinstance(code, int) else 0
+
+
+def _usage_words(error: Exception) -> str:
+    describe = getattr(error, "format_message", None)
+    return str(describe() if describe else error)
+
+
+def _usage_hint(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "vaereg")
+    return f"see {command} --help"

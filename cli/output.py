@@ -1,0 +1,67 @@
+"""All output: answers to stdout, notes and progress to stderr, JSON or words by one switch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..registry.errors import VaeregError
+from ..registry.naming import shown
+from ..registry.progress import Watcher
+from .page import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How this run answers."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def answer(self, document: object, words: Callable[[Page], None]) -> None:
+        """The answer: a JSON document, or what ``words`` writes on a page."""
+        if self.as_json:
+            self.json(document)
+        else:
+            words(Page())
+
+    def json(self, document: object) -> None:
+        """One JSON document; indented for a person, compact and quick for a program."""
+        indent = 2 if sys.stdout.isatty() else None
+        sys.stdout.write(json.dumps(document, indent=indent) + "\n")
+
+    def lines(self, texts: Sequence[str], zero: bool = False) -> None:
+        """Plain texts for a pipe, each ended by a newline or, with ``zero``, by NUL."""
+        end = b"\0" if zero else b"\n"
+        sys.stdout.flush()
+        data = b"".join(text.encode("utf-8", "surrogateescape") + end for text in texts)
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def note(self, text: str) -> None:
+        """A remark on stderr."""
+        if not self.quiet:
+            sys.stderr.write(shown(text, 2000) + "\n")
+
+    def error(self, error: VaeregError, code: str | None = None) -> None:
+        """An error, in words on stderr or as the JSON document on stdout."""
+        message, hint = shown(error.message, 2000), shown(error.hint or "", 2000) or None
+        if self.as_json:
+            self.json({"error": {"code": code or error.code, "message": message, "hint": hint}})
+            return
+        sys.stderr.write(f"vaereg: {message}\n" + (f"  hint: {hint}\n" if hint else ""))
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Watcher]:
+        """A progress bar with speed and time left, on a terminal only."""
+        if self.quiet or self.as_json or not sys.stderr.isatty():
+            yield Watcher()
+            return
+        from .progress import Bar
+
+        with Bar(what) as bar:
+            yield bar

@@ -1,0 +1,71 @@
+"""``vaereg scan``: record the models that lie on the disk."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from ..registry.errors import NotFound, UsageError
+from ..registry.naming import shown
+from ..registry.ports import Store
+from ..registry.scan import Report, scan
+from . import shapes
+from .context import Context
+from .page import Page
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("scan")(scan_command)
+
+
+def scan_command(
+    context: typer.Context,
+    folders: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DIR]...", help="Folders of models; all known ones if none."),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Files read at once.")] = 2,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Read and hash unchanged files again too.")
+    ] = False,
+) -> None:
+    """Record the checkpoints and VAEs below the given folders; unchanged files are not read."""
+    settings = Context.of(context)
+    with settings.store() as store:
+        roots = _roots(store, folders or [])
+        with settings.output.progress("reading") as watcher:
+            report = scan(store, roots, jobs=jobs, watcher=watcher, fresh=fresh)
+        store.keep_roots(roots)
+    settings.output.answer(shapes.scan(report), lambda page: _tell(report, page))
+
+
+def _roots(store: Store, folders: list[str]) -> list[str]:
+    """The folders to walk; a folder that is neither there nor known is an error."""
+    known = store.roots()
+    if not folders and not known:
+        raise UsageError("there is no folder to scan yet", "name one: vaereg scan /path/to/models")
+    roots = [os.path.abspath(folder) for folder in folders] or list(known)
+    for root in roots:
+        if not os.path.lexists(root) and root not in known:
+            raise NotFound(f"there is no folder {shown(root)}", "check the spelling of the path")
+    return roots
+
+
+def _tell(report: Report, page: Page) -> None:
+    if report.rejected:
+        rows = [[entry.path, entry.message] for entry in report.rejected]
+        page.table(["Not taken in", "Why"], rows, stretch="Why")
+    counts = (
+        ("added", report.added),
+        ("changed", report.changed),
+        ("moved", report.moved),
+        ("unchanged", report.unchanged),
+        ("missing", report.missing),
+        ("not taken in", len(report.rejected)),
+    )
+    told = ", ".join(f"{count:,} {what}" for what, count in counts if count)
+    plural = "file" if report.files == 1 else "files"
+    page.line(f"{report.files:,} {plural} in {report.seconds:.1f} s: {told or 'nothing to record'}")

@@ -1,0 +1,177 @@
+"""Values as the JSON shapes that users and frontends rely on; keys are fixed by the interface."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ..registry.errors import VaeregError
+from ..registry.values import (
+    Component,
+    Digests,
+    Evidence,
+    Identity,
+    Latent,
+    Location,
+    Model,
+    Notice,
+    Rejection,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from ..registry.matrix import Fit
+    from ..registry.scan import Report
+    from ..registry.sides import Side
+
+Json = dict[str, object]
+
+
+def identity(path: str, found: Identity, size: int, bytes_read: int) -> Json:
+    """The ``inspect`` document without hashes."""
+    return {
+        "path": path,
+        "size": size,
+        "format": found.format,
+        "kind": found.kind,
+        "components": [component(part) for part in found.components],
+        "health": None,
+        "bytes_read": bytes_read,
+        "warnings": [
+            *(notice(note) for note in found.notices),
+            *(notice(note) for part in found.components for note in part.notices),
+        ],
+    }
+
+
+def component(part: Component) -> Json:
+    """A component, with its latent space where it has one."""
+    return {
+        "role": part.role,
+        "architecture": part.architecture,
+        "layout": part.layout,
+        "prefix": part.prefix,
+        "parts": list(part.parts),
+        "dtypes": list(part.dtypes),
+        "tensors": part.tensors,
+        "parameters": part.parameters,
+        "latent": latent(part.latent) if part.latent else None,
+    }
+
+
+def latent(known: Latent) -> Json:
+    """A latent space and how it is known."""
+    document = asdict(known)
+    document["candidates"] = list(known.candidates)
+    return document
+
+
+def notice(note: Notice) -> Json:
+    """A warning."""
+    return {"code": note.code, "message": note.message}
+
+
+def hashes(digests: Digests) -> Json:
+    """All digests of a content."""
+    return asdict(digests)
+
+
+def failure(path: str, error: VaeregError) -> Json:
+    """A REF of several that could not be read."""
+    return {
+        "path": path,
+        "error": {"code": error.code, "message": error.message, "hint": error.hint},
+    }
+
+
+def scan(report: Report) -> Json:
+    """The ``scan`` document."""
+    return {
+        "files": report.files,
+        "added": report.added,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "moved": report.moved,
+        "missing": report.missing,
+        "rejected": [rejection(entry) for entry in report.rejected],
+        "seconds": report.seconds,
+    }
+
+
+def rejection(entry: Rejection) -> Json:
+    """A file that could not be taken in."""
+    return {"path": entry.path, "code": entry.code, "message": entry.message}
+
+
+def side(one: Side, role: str) -> Json:
+    """One model of a pair; ``role`` says whose latent family counts."""
+    part = one.artifact.identity.component(role)
+    known = part.latent if part and part.latent else Latent()
+    return {
+        "name": one.name,
+        "path": one.path,
+        "sha256": one.artifact.digests.sha256,
+        "kind": one.artifact.identity.kind,
+        "family": known.family,
+        "candidates": list(known.candidates),
+        "known_as": one.artifact.known_as,
+    }
+
+
+def verdict(judged: Verdict) -> Json:
+    """A verdict with its evidence."""
+    return {
+        "verdict": judged.verdict,
+        "confidence": judged.confidence,
+        "evidence": [evidence(found) for found in judged.evidence],
+        "advice": list(judged.advice),
+    }
+
+
+def evidence(found: Evidence) -> Json:
+    """One check."""
+    return asdict(found)
+
+
+def fit(found: Fit) -> Json:
+    """One VAE of ``list --compatible``."""
+    return {
+        "name": found.vae.name,
+        "path": found.vae.path,
+        "verdict": found.verdict.verdict,
+        "reason": found.reason,
+        "baked": found.baked,
+    }
+
+
+def model(found: Model) -> Json:
+    """A registered model, as ``list`` tells it."""
+    artifact = found.artifact
+    part = artifact.identity.component("denoiser") or artifact.identity.component("vae")
+    known = part.latent if part and part.latent else Latent()
+    return {
+        "name": found.name,
+        "path": found.path,
+        "kind": artifact.identity.kind,
+        "format": artifact.identity.format,
+        "size": artifact.size,
+        "sha256": artifact.digests.sha256,
+        "known_as": artifact.known_as,
+        "family": known.family,
+        "candidates": list(known.candidates),
+        "determined_by": known.determined_by,
+        "scaling_factor": known.scaling_factor,
+        "baked_vae": has_baked_vae(found),
+        "state": next((place.state for place in found.locations), "missing"),
+    }
+
+
+def has_baked_vae(found: Model) -> bool:
+    """Whether a checkpoint brings a VAE of its own."""
+    identity = found.artifact.identity
+    return bool(identity.component("denoiser") and identity.component("vae"))
+
+
+def location(place: Location) -> Json:
+    """One place where a model lies."""
+    return {"path": place.path, "state": place.state, "size": place.stamp.size}

@@ -1,0 +1,27 @@
+"""Values as words for a person, where a command's own table does not say it already."""
+
+from __future__ import annotations
+
+from ..registry.values import Component
+
+
+def family_words(part: Component) -> str:
+    """The latent family in words: settled, open between candidates, or none."""
+    known = part.latent
+    if known is None:
+        return ""
+    if known.family:
+        scaling = f", scaling {known.scaling_factor:g}" if known.scaling_factor else ""
+        return f"{known.family} (by {known.determined_by}{scaling})"
+    open_between = " or ".join(known.candidates)
+    return f"open: {open_between}" if open_between else f"unknown, {known.channels} channels"
+
+
+def size_words(size: int) -> str:
+    """Bytes as people read them: decimal units, as shops and file servers state them."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

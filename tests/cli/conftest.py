@@ -1,0 +1,60 @@
+"""Running the real command in a process of its own, as a user does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vaereg.registry.samples.library import build
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+Vaereg = Callable[..., Run]
+
+
+@pytest.fixture
+def vaereg(tmp_path: Path) -> Vaereg:
+    """Run ``vaereg`` with these words; ``env`` adds variables."""
+
+    def run(*words: str | os.PathLike[str], **env: str) -> Run:
+        done = subprocess.run(
+            [sys.executable, "-m", "vaereg", *map(os.fspath, words)],
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, **env},
+            timeout=120,
+            check=False,
+        )
+        out, err = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
+        assert "Traceback" not in err, err
+        return Run(done.returncode, out, err)
+
+    return run
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """The demo's library: two checkpoints, three VAEs, a web page that calls itself a VAE."""
+    build(tmp_path / "models")
+    return tmp_path / "models"

@@ -1,0 +1,74 @@
+"""``verify``, ``rm``, ``doctor`` and ``db``: keeping house."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Vaereg
+
+
+@pytest.fixture
+def recorded(vaereg: Vaereg, library: Path) -> Path:
+    vaereg("scan", library)
+    return library
+
+
+def test_verify_finds_one_flipped_bit(vaereg: Vaereg, recorded: Path) -> None:
+    fine = vaereg("verify", "--json")
+    assert (fine.code, fine.document["ok"]) == (0, 5)
+    path = recorded / "vae/ae.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    (recorded / "vae/sdxl_vae.safetensors").unlink()
+    run = vaereg("verify", "--json")
+    assert run.code == 1
+    assert (run.document["ok"], run.document["changed"], run.document["missing"]) == (3, 1, 1)
+    changed = next(entry for entry in run.document["files"] if entry["outcome"] == "changed")
+    assert changed["path"] == str(path)
+    assert vaereg("verify", "forest_v1").code == 0
+
+
+def test_rm_forgets_the_record_and_keeps_the_file(vaereg: Vaereg, recorded: Path) -> None:
+    vaereg("check", "--model", "forest_v1", "--vae", "ae")
+    run = vaereg("rm", "ae", "--json")
+    assert run.document["paths"] == [str(recorded / "vae/ae.safetensors")]
+    assert (recorded / "vae/ae.safetensors").exists()
+    assert vaereg("path", "ae").code == 1
+    assert vaereg("show", "forest_v1", "--json").document["verdicts"] == []
+    assert vaereg("scan", recorded, "--json").document["added"] == 1
+
+
+def test_doctor_reports_what_is_worth_knowing(vaereg: Vaereg, recorded: Path) -> None:
+    shutil.copy(recorded / "vae/ae.safetensors", recorded / "copy.safetensors")
+    (recorded / "vae/sdxl_vae.safetensors").unlink()
+    vaereg("scan", recorded)
+    run = vaereg("doctor", "--json")
+    assert run.code == 0
+    outcomes = {found["check"]: found["outcome"] for found in run.document["findings"]}
+    assert outcomes["copies"] == "warn"
+    assert outcomes["lost-files"] == "warn"
+    assert outcomes["rejected-files"] == "warn"
+    assert outcomes["damaged-models"] == "pass"
+
+
+def test_backup_and_check(vaereg: Vaereg, recorded: Path, tmp_path: Path) -> None:
+    copy = Path(vaereg("db", "backup", tmp_path / "copy.db").out.strip())
+    listed = vaereg("list", "--db", f"sqlite:///{copy}", "--json").document
+    assert len(listed) == 5
+    assert vaereg("db", "check", "--json").document["ok"] is True
+    upgraded = vaereg("db", "upgrade", "--json").document
+    assert upgraded["before"] == upgraded["after"]
+
+
+def test_the_demo_runs_the_main_job_and_stays_in_its_home(vaereg: Vaereg, tmp_path: Path) -> None:
+    run = vaereg("demo", "--home", tmp_path / "here", "--json")
+    assert run.code == 0
+    verdicts = [
+        step["answer"]["verdict"] for step in run.document["steps"] if step["command"][1] == "check"
+    ]
+    assert verdicts == ["compatible", "incompatible"]
+    assert {path.name for path in tmp_path.iterdir()} == {"here"}

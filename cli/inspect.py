@@ -98,10 +98,7 @@ class _Told:
             rows = [_row(part) for part in self.identity.components]
             columns = ["Part", "Architecture", "Prefix", "Tensors", "dtype", "Latent family"]
             page.table(columns, rows, stretch="Latent family")
-        for note in (
-            *self.identity.notices,
-            *(note for part in self.identity.components for note in part.notices),
-        ):
+        for note in self.identity.all_notices:
             page.line(f"note: {note.message}")
         if self.digests is not None:
             rows = [

@@ -37,10 +37,7 @@ def identity(path: str, found: Identity, size: int, bytes_read: int) -> Json:
         "components": [component(part) for part in found.components],
         "health": None,
         "bytes_read": bytes_read,
-        "warnings": [
-            *(notice(note) for note in found.notices),
-            *(notice(note) for part in found.components for note in part.notices),
-        ],
+        "warnings": [notice(note) for note in found.all_notices],
     }
 
 

@@ -39,7 +39,7 @@ def show_command(context: typer.Context, name: Name) -> None:
         "components": [shapes.component(part) for part in model.artifact.identity.components],
         "hashes": shapes.hashes(model.artifact.digests),
         "locations": [shapes.location(place) for place in model.locations],
-        "warnings": [shapes.notice(note) for note in model.artifact.identity.notices],
+        "warnings": [shapes.notice(note) for note in model.artifact.identity.all_notices],
         "verdicts": [_verdict(row, names) for row in stored],
     }
     settings.output.answer(document, lambda page: _tell(page, model, stored, names))

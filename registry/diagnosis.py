@@ -12,6 +12,8 @@ from .sides import has
 from .values import Finding, Model, Rejection
 
 _SHOWN = 5
+_DAMAGE = {"parts_missing", "inconsistent_shapes", "missing_shard", "missing_tensors"}
+"""Notices of a header or folder that lacks something of what it claims to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,7 @@ def damaged_models(state: State) -> Finding:
     damaged = [
         model.name
         for model in state.models
-        if any(
-            note.code in ("parts_missing", "inconsistent_shapes", "missing_shard")
-            for source in (model.artifact.identity, *model.artifact.identity.components)
-            for note in source.notices
-        )
+        if any(note.code in _DAMAGE for note in model.artifact.identity.all_notices)
     ]
     return _finding(
         "damaged-models",

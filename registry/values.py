@@ -130,6 +130,11 @@ class Identity:
     components: tuple[Component, ...] = ()
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def all_notices(self) -> tuple[Notice, ...]:
+        """The notices of the whole and of its components."""
+        return (*self.notices, *(note for part in self.components for note in part.notices))
+
     def component(self, role: str) -> Component | None:
         """The first component of that role."""
         return next((part for part in self.components if part.role == role), None)

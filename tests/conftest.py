@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ _PRIVATE = ("HF_TOKEN", "CIVITAI_API_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "ALL_P
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test keeps its registry in a folder of its own and knows no secrets."""
     home = tmp_path / "home"
     monkeypatch.setenv("VAEREG_HOME", str(home))
@@ -22,7 +21,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in _PRIVATE:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    yield home
+    return home
 
 
 @pytest.fixture(autouse=True)

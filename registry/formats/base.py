@@ -1,4 +1,4 @@
-"""The contract between readers and what they read from: byte ranges of a file, files of a folder."""
+"""What readers read from: the byte ranges of a file, the files of a folder."""
 
 from __future__ import annotations
 

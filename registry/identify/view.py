@@ -1,4 +1,4 @@
-"""Tensor names and shapes as the signature tables see them: a view below a prefix, and tests on it."""
+"""Tensor names and shapes as the signature tables see them, and declarative tests on them."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 def upgrade() -> None:
     """Create every table."""
     _models()
+    _knowledge()
     _places()
     _verdicts()
 
@@ -54,6 +55,9 @@ def _models() -> None:
         sa.UniqueConstraint("artifact_id", "ordinal", name="uq_components_artifact_id_ordinal"),
         _owned_by("artifacts", "components", "artifact_id"),
     )
+
+
+def _knowledge() -> None:
     op.create_table(
         "fingerprints",
         sa.Column("component_id", _ID, autoincrement=False, nullable=False),

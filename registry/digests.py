@@ -26,6 +26,8 @@ from .values import Digests
 CHUNK = 4 << 20
 """Bytes a slot holds: 1-4 MiB hash a third faster than 256 KiB on two cores."""
 SLOTS = 6
+SMALL = 1 << 20
+"""Files up to this size are hashed without workers."""
 AUTOV1_OFFSET = 0x100000
 AUTOV1_LENGTH = 0x10000
 AUTOV1_MINIMUM = 0x200000
@@ -102,6 +104,29 @@ class _Light:
         self.crc = self._crc32(data, self.crc)
 
 
+class _Parts(tuple["_Whole", "_AfterHeader", "_Light"]):
+    """The three shares of the work, about equal in cost."""
+
+    __slots__ = ()
+
+    @classmethod
+    def fresh(cls) -> _Parts:
+        return cls((_Whole(), _AfterHeader(), _Light()))
+
+    def digests(self, size: int) -> Digests:
+        """What the parts make of ``size`` bytes that all of them have seen."""
+        whole, after, light = self
+        sha256 = whole.sha256.hexdigest()
+        return Digests(
+            sha256=sha256,
+            autov1=whole.window.hexdigest()[:8] if size >= AUTOV1_MINIMUM else None,
+            autov2=sha256[:10],
+            autov3=after.sha256.hexdigest()[:12] if size >= 8 else None,
+            blake3=light.blake3.hexdigest(),
+            crc32=struct.pack("<I", light.crc).hex(),
+        )
+
+
 class Digester:
     """Fed the bytes of one content in order, it gives every digest; three workers share the work.
 
@@ -110,10 +135,9 @@ class Digester:
     """
 
     def __init__(self) -> None:
-        self._parts = (_Whole(), _AfterHeader(), _Light())
+        self._parts = _Parts.fresh()
         self._free: SimpleQueue[_Slot] = SimpleQueue()
-        for _ in range(SLOTS):
-            self._free.put(_Slot())
+        self._unmade = SLOTS
         self._queues: tuple[SimpleQueue[_Slot | None], ...] = tuple(
             SimpleQueue() for _ in self._parts
         )
@@ -130,7 +154,10 @@ class Digester:
 
     def buffer(self) -> memoryview:
         """A writable buffer for the next bytes; waits until the workers have one to spare."""
-        if self._slot is None:
+        if self._slot is None and self._unmade and self._free.empty():
+            self._unmade -= 1
+            self._slot = _Slot()
+        elif self._slot is None:
             self._slot = self._free.get()
         return self._slot.buffer
 
@@ -150,16 +177,7 @@ class Digester:
         self.close()
         if self._failure is not None:
             raise self._failure
-        whole, after, light = self._parts
-        sha256 = whole.sha256.hexdigest()
-        return Digests(
-            sha256=sha256,
-            autov1=whole.window.hexdigest()[:8] if self._size >= AUTOV1_MINIMUM else None,
-            autov2=sha256[:10],
-            autov3=after.sha256.hexdigest()[:12] if self._size >= 8 else None,
-            blake3=light.blake3.hexdigest(),
-            crc32=struct.pack("<I", light.crc).hex(),
-        )
+        return self._parts.digests(self._size)
 
     def close(self) -> None:
         """End the workers; safe to call twice."""
@@ -187,17 +205,37 @@ def digest_file(file: Hashable, progress: Progress | None = None) -> Digests:
 
     Raises ``Unreadable`` where the file ends early or cannot be read.
     """
+    with FileIO(file.descriptor, closefd=False) as raw:
+        raw.seek(0)
+        if file.size <= SMALL:
+            return _digest_small(raw, file, progress)
+        return _digest_large(raw, file, progress)
+
+
+def _digest_small(raw: FileIO, file: Hashable, progress: Progress | None) -> Digests:
+    """Without workers: starting them would take longer than the hashing."""
+    parts = _Parts.fresh()
+    buffer = memoryview(bytearray(file.size))
+    offset = 0
+    while offset < file.size:
+        offset += _fill(raw, buffer[offset:], offset, file)
+    for part in parts:
+        part.update(buffer, 0)
+    if progress is not None:
+        progress(file.size)
+    return parts.digests(file.size)
+
+
+def _digest_large(raw: FileIO, file: Hashable, progress: Progress | None) -> Digests:
     digester = Digester()
     try:
-        with FileIO(file.descriptor, closefd=False) as raw:
-            raw.seek(0)
-            offset = 0
-            while offset < file.size:
-                count = _fill(raw, digester.buffer()[: file.size - offset], offset, file)
-                digester.commit(count)
-                offset += count
-                if progress is not None:
-                    progress(count)
+        offset = 0
+        while offset < file.size:
+            count = _fill(raw, digester.buffer()[: file.size - offset], offset, file)
+            digester.commit(count)
+            offset += count
+            if progress is not None:
+                progress(count)
         return digester.finish()
     finally:
         digester.close()

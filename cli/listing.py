@@ -93,8 +93,10 @@ def _answer_models(settings: Context, models: Sequence[Model], paths: bool, zero
     if paths or zero:
         settings.output.lines([found.path for found in models if found.path], zero)
         return
-    documents = [shapes.model(found) for found in models]
-    settings.output.answer(documents, lambda page: _tell_models(page, models))
+    if settings.output.as_json:
+        settings.output.json([shapes.model(found) for found in models])
+    else:
+        _tell_models(Page(), models)
 
 
 def _tell_models(page: Page, models: Sequence[Model]) -> None:
@@ -150,7 +152,7 @@ def _pairs(
             fits = [
                 fit
                 for fit in matrix.fits(checkpoint, vaes)
-                if fit.verdict.verdict != "incompatible" and (vaes is None or fit.vae in vaes)
+                if fit.verdict.verdict != "incompatible"
             ]
             if fits or vaes is None:
                 rows.append((checkpoint, fits))
@@ -161,11 +163,15 @@ def _answer_pairs(settings: Context, rows: Rows, paths: bool, zero: bool, by_vae
     if paths or zero:
         settings.output.lines(_fitting_paths(rows, by_vae), zero)
         return
-    documents = [
-        {"checkpoint": shapes.model(checkpoint), "vaes": [shapes.fit(fit) for fit in fits]}
-        for checkpoint, fits in rows
-    ]
-    settings.output.answer(documents, lambda page: _tell_pairs(page, rows))
+    if settings.output.as_json:
+        settings.output.json(
+            [
+                {"checkpoint": shapes.model(checkpoint), "vaes": [shapes.fit(fit) for fit in fits]}
+                for checkpoint, fits in rows
+            ]
+        )
+    else:
+        _tell_pairs(Page(), rows)
 
 
 def _fitting_paths(rows: Rows, by_vae: bool) -> list[str]:

@@ -30,38 +30,61 @@ class Fit:
 class Matrix:
     """Every checkpoint against every VAE, by rules and recorded verdicts; no file is opened.
 
-    Models with equal fingerprints share one judgement, so 500 x 200 pairs cost a few hundred.
+    Models of equal fingerprint are of one class, and each pair of classes is judged once: 500 x 200
+    models cost a few hundred judgements.
     """
 
     def __init__(self, models: Sequence[Model], stored: Iterable[StoredVerdict]) -> None:
         self.checkpoints = [model for model in models if has(model, "denoiser")]
         self.vaes = [model for model in models if has(model, "vae") and not has(model, "denoiser")]
         self._stored = _strongest(stored)
-        self._judged: dict[tuple[object, ...], tuple[Verdict, str]] = {}
+        self._classes: dict[object, int] = {}
+        self._class_of = {
+            model.artifact.digests.sha256: self._class(model)
+            for model in (*self.checkpoints, *self.vaes)
+        }
+        self._judged: dict[tuple[int, int, bool], tuple[Verdict, str]] = {}
 
     def fits(self, checkpoint: Model, vaes: Sequence[Model] | None = None) -> list[Fit]:
-        """The VAEs for a checkpoint, best first; the baked one too."""
-        own = checkpoint.artifact.identity.component("vae")
-        found = [] if own is None else [self._fit(checkpoint, checkpoint)]
-        found += [self._fit(checkpoint, vae) for vae in (self.vaes if vaes is None else vaes)]
+        """The VAEs for a checkpoint, best first; the baked one too, unless some are named."""
+        found = [self._fit(checkpoint, vae) for vae in (self.vaes if vaes is None else vaes)]
+        if vaes is None and has(checkpoint, "vae"):
+            found.append(self._fit(checkpoint, checkpoint))
         found.sort(key=_best_first)
         return found
 
     def _fit(self, checkpoint: Model, vae: Model) -> Fit:
-        baked = checkpoint is vae
-        key = (checkpoint.artifact.digests.sha256, vae.artifact.digests.sha256)
-        recorded = self._stored.get(key)
+        one, other = checkpoint.artifact.digests.sha256, vae.artifact.digests.sha256
+        baked = one == other
+        recorded = self._stored.get((one, other)) if self._stored else None
         if recorded is not None:
             return Fit(vae, recorded, reason(recorded), baked)
-        denoiser = checkpoint_of(Side.of(checkpoint))
-        decoder = vae_of(Side.of(vae))
-        entry = known_files().get(vae.artifact.digests.sha256)
-        safe = None if entry is None else entry.fp16_safe
-        alike = (denoiser.latent, decoder.latent, decoder.parts, decoder.notices, baked, safe)
-        if alike not in self._judged:
-            verdict = judge(Pair(denoiser, decoder, None, None, baked, safe))
-            self._judged[alike] = verdict, reason(verdict)
-        return Fit(vae, *self._judged[alike], baked)
+        alike = (self._class_of[one], self._class_of[other], baked)
+        judged = self._judged.get(alike)
+        if judged is None:
+            judged = self._judged[alike] = self._judge(checkpoint, vae, baked)
+        return Fit(vae, *judged, baked)
+
+    def _judge(self, checkpoint: Model, vae: Model, baked: bool) -> tuple[Verdict, str]:
+        denoiser, decoder = checkpoint_of(Side.of(checkpoint)), vae_of(Side.of(vae))
+        own = checkpoint.artifact.identity.component("vae")
+        verdict = judge(Pair(denoiser, decoder, own, None, baked, _fp16_safe(vae)))
+        return verdict, reason(verdict)
+
+    def _class(self, model: Model) -> int:
+        """A number shared by all models that the rules cannot tell apart."""
+        denoiser, vae = (model.artifact.identity.component(role) for role in ("denoiser", "vae"))
+        fingerprint = (
+            denoiser and denoiser.latent,
+            vae and (vae.latent, vae.parts, vae.notices),
+            _fp16_safe(model),
+        )
+        return self._classes.setdefault(fingerprint, len(self._classes))
+
+
+def _fp16_safe(model: Model) -> bool | None:
+    entry = known_files().get(model.artifact.digests.sha256)
+    return None if entry is None else entry.fp16_safe
 
 
 def _best_first(fit: Fit) -> tuple[int, bool, float, str]:

@@ -104,12 +104,14 @@ def _entries(text: str) -> dict[str, Any]:
     return entries
 
 
-def _accounted_for(text: str, entries: dict[str, Any]) -> bool:
+def _accounted_for(text: str, entries: Any) -> bool:  # noqa: ANN401
     """Whether every colon and every minus sign of the text is seen in what was parsed.
 
     Without escapes a colon stands behind a key or inside a text, and a minus sign inside a text;
     a dropped key or ``-0`` leaves one over. Each tensor has its three fields and no more.
     """
+    if type(entries) is not dict:
+        return False
     metadata = entries.get(_METADATA, {})
     tensors = len(entries) - (_METADATA in entries)
     fields = len(_FIELDS) * tensors + len(metadata) if type(metadata) is dict else -1

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+import orjson
+
 _DEEPEST = 127
 """serde_json/src/de.rs starts with ``remaining_depth`` 128 and fails when it reaches 0."""
 _MOST_DIGITS = 20
@@ -29,7 +31,7 @@ def parse(text: str) -> object:
     Raises ``BadJson`` for NaN and infinities, numbers beyond 64 bits, half characters (lone
     surrogates), nesting deeper than 127 and everything that is no JSON. ``-0`` becomes a float.
     """
-    value = parse_quickly(
+    value = _load(
         text,
         object_pairs_hook=_object,
         parse_int=_integer,
@@ -46,14 +48,30 @@ def parse(text: str) -> object:
     return value
 
 
-def parse_quickly(text: str, **hooks: Any) -> Any:  # noqa: ANN401
-    """The value as Python's parser sees it: lenient, but bounded; raises ``BadJson``."""
-    if len(text) > _MOST_VALUES and text.count(",") > _MOST_VALUES:
-        raise BadJson("holds more values than any model needs")
+def parse_quickly(text: str) -> Any:  # noqa: ANN401
+    """The value as orjson sees it: lenient about repeated keys and ``-0``, but bounded.
+
+    Three times as fast as Python's own parser. Raises ``BadJson``.
+    """
+    _require_bounds(text)
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        # What orjson refuses and Python takes is judged by ``parse``, which says what is wrong.
+        return parse(text)
+
+
+def _load(text: str, **hooks: Any) -> Any:  # noqa: ANN401
+    _require_bounds(text)
     try:
         return json.loads(text, **hooks)
     except (ValueError, RecursionError):
         raise BadJson("is not valid JSON") from None
+
+
+def _require_bounds(text: str) -> None:
+    if len(text) > _MOST_VALUES and text.count(",") > _MOST_VALUES:
+        raise BadJson("holds more values than any model needs")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -26,9 +26,11 @@ COMMANDS = {
 }
 """Command name -> module of this folder; each has a ``register(app)``."""
 
+GLOBAL_OPTIONS = "Taken here too: --db URL, --home DIR, --json, --quiet, --verbose."
+
 
 def app_for(words: Sequence[str]) -> typer.Typer:
-    """The program with the one command that ``words`` ask for, or with all of them for help."""
+    """The program with the command that ``words`` begin with, or with all of them for help."""
     app = typer.Typer(
         help="Knows from the weights which VAE fits which checkpoint.",
         no_args_is_help=True,
@@ -38,10 +40,11 @@ def app_for(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_globals)
-    asked = next((word for word in words if word in COMMANDS), None)
-    modules = {COMMANDS[asked]} if asked else dict.fromkeys(COMMANDS.values())
-    for module in modules:
+    asked = COMMANDS.get(next(iter(words), ""))
+    for module in [asked] if asked else dict.fromkeys(COMMANDS.values()):
         import_module(f".{module}", __package__).register(app)
+    for command in app.registered_commands:
+        command.epilog = GLOBAL_OPTIONS
     return app
 
 

@@ -104,6 +104,7 @@ def _side(settings: Context, store: Store, ref: str) -> Side:
         watcher.planned(1, entry.stamp.size if isinstance(entry, Found) else 0)
         taken = take_in(path, watcher.advanced)
     store.remember([(taken.artifact, taken.location)])
+    settings.output.detail(f"recorded {path} as {taken.artifact.digests.sha256[:10]}")
     return Side(display_name(path), path, taken.artifact)
 
 

@@ -40,7 +40,7 @@ def upgrade_command(context: typer.Context) -> None:
 def backup_command(
     context: typer.Context,
     target: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A dated file beside it if none.")
+        Path | None, typer.Argument(metavar="FILE", help="A dated file beside it if none.")
     ] = None,
 ) -> None:
     """Copy the database as it is now, also while others write to it; prints the copy's path."""

@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def demo_command(context: typer.Context) -> None:
-    """Write a small library of models and run scan, list and check on it, as a user would."""
+    """Try it all on a small library that is written for it.
+
+    Nothing is written outside the registry's folder.
+    """
     settings = Context.of(context)
     folder = settings.home / "demo"
     library = _library(folder)

@@ -22,7 +22,7 @@ def rm_command(
         str, typer.Argument(metavar="NAME", help="A name, a path or the start of a hash.")
     ],
 ) -> None:
-    """Forget a model and its verdicts. The file itself is never touched."""
+    """Forget a model and its verdicts; its file is not touched."""
     settings = Context.of(context)
     with settings.store() as store:
         model = find(store.models(), name)

@@ -25,12 +25,12 @@ def register(app: typer.Typer) -> None:
 
 def inspect_command(
     context: typer.Context,
-    refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Paths or names.")],
+    refs: Annotated[list[str], typer.Argument(metavar="REF", help="Paths or names.")],
     with_hashes: Annotated[
         bool, typer.Option("--hash", help="Hash the file too; a known hash names it.")
     ] = False,
 ) -> int:
-    """Tell what a file or diffusers folder is: kind, components, latent family. Writes nothing."""
+    """Tell what a file or diffusers folder is; writes nothing."""
     settings = Context.of(context)
     documents: list[shapes.Json] = []
     failures = 0

@@ -13,6 +13,7 @@ from ..registry.lookup import find
 from ..registry.naming import shown
 from ..registry.sides import Side, checkpoint_of, has, vae_of
 from ..registry.values import Model
+from ..registry.verdicts.pair import listed
 
 if TYPE_CHECKING:
     from ..registry.matrix import Fit
@@ -119,10 +120,11 @@ def _tell_models(page: Page, models: Sequence[Model]) -> None:
 
 
 def _family_cell(model: Model) -> str:
-    told = shapes.model(model)
-    candidates = told["candidates"]
-    assert isinstance(candidates, list)
-    return str(told["family"] or " or ".join(candidates))
+    identity = model.artifact.identity
+    part = identity.component("denoiser") or identity.component("vae")
+    if part is None or part.latent is None:
+        return ""
+    return part.latent.family or f"open: {listed(part.latent)}"
 
 
 def _pairs(

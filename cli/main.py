@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    code = _run(options + rest)
+    code = _run(options, rest)
     # Nothing made so far is worth collecting any more: leaving would take 30 ms longer.
     gc.freeze()
     sys.exit(code)
@@ -53,12 +53,12 @@ def hoist(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return ahead, rest
 
 
-def _run(words: list[str]) -> int:
+def _run(options: list[str], rest: list[str]) -> int:
     from .output import Output
 
-    output = Output(as_json="--json" in words, quiet="--quiet" in words or "-q" in words)
+    output = Output(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
     try:
-        return _dispatch(words)
+        return _dispatch(options, rest)
     except VaeregError as error:
         if os.environ.get("VAEREG_DEBUG"):
             raise
@@ -73,14 +73,14 @@ def _run(words: list[str]) -> int:
         return 0
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(options: list[str], rest: list[str]) -> int:
     import typer
 
     from .app import app_for
 
     wrong_usage: type[Exception] = typer.BadParameter.__bases__[0]
     try:
-        code = app_for(words)(words, standalone_mode=False, prog_name="vaereg")
+        code = app_for(rest)(options + rest, standalone_mode=False, prog_name="vaereg")
     except typer.Abort:
         raise KeyboardInterrupt from None
     except wrong_usage as error:

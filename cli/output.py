@@ -47,6 +47,11 @@ class Output:
         if not self.quiet:
             sys.stderr.write(shown(text, 2000) + "\n")
 
+    def detail(self, text: str) -> None:
+        """A remark on stderr for those who asked for more."""
+        if self.verbose:
+            self.note(text)
+
     def error(self, error: VaeregError, code: str | None = None) -> None:
         """An error, in words on stderr or as the JSON document on stdout."""
         message, hint = shown(error.message, 2000), shown(error.hint or "", 2000) or None
@@ -59,9 +64,19 @@ class Output:
     def progress(self, what: str) -> Iterator[Watcher]:
         """A progress bar with speed and time left, on a terminal only."""
         if self.quiet or self.as_json or not sys.stderr.isatty():
-            yield Watcher()
+            yield _Teller(self) if self.verbose else Watcher()
             return
         from .progress import Bar
 
         with Bar(what) as bar:
             yield bar
+
+
+class _Teller(Watcher):
+    """Names every file that was read, where there is no terminal for a bar."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def finished(self, path: str) -> None:
+        self._output.detail(f"read {path}")

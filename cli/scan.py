@@ -11,6 +11,7 @@ from ..registry.errors import NotFound, UsageError
 from ..registry.naming import shown
 from ..registry.ports import Store
 from ..registry.scan import Report, scan
+from ..registry.values import Rejection
 from . import shapes
 from .context import Context
 from .page import Page
@@ -25,14 +26,14 @@ def scan_command(
     context: typer.Context,
     folders: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DIR]...", help="Folders of models; all known ones if none."),
+        typer.Argument(metavar="DIR", help="Folders of models; all known ones if none."),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Files read at once.")] = 2,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Read and hash unchanged files again too.")
     ] = False,
 ) -> None:
-    """Record the checkpoints and VAEs below the given folders; unchanged files are not read."""
+    """Record the models below folders; unchanged files are not read again."""
     settings = Context.of(context)
     with settings.store() as store:
         roots = _roots(store, folders or [])
@@ -54,9 +55,17 @@ def _roots(store: Store, folders: list[str]) -> list[str]:
     return roots
 
 
+def _reason(entry: Rejection) -> str:
+    """Why a file was not taken in, without its name, which stands in the column before."""
+    for name in (shown(entry.path), shown(os.path.basename(entry.path))):
+        if entry.message.startswith(name):
+            return entry.message.removeprefix(name).strip()
+    return entry.message
+
+
 def _tell(report: Report, page: Page) -> None:
     if report.rejected:
-        rows = [[entry.path, entry.message] for entry in report.rejected]
+        rows = [[entry.path, _reason(entry)] for entry in report.rejected]
         page.table(["Not taken in", "Why"], rows, stretch="Why")
     counts = (
         ("added", report.added),

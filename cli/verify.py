@@ -22,11 +22,14 @@ def register(app: typer.Typer) -> None:
 def verify_command(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="All models if none.")
+        list[str] | None, typer.Argument(metavar="NAME", help="All models if none.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Files read at once.")] = 2,
 ) -> int:
-    """Hash recorded files again; leaves with code 1 where one changed, vanished or broke."""
+    """Hash recorded files again and compare.
+
+    Leaves with code 1 where one changed, vanished or broke.
+    """
     settings = Context.of(context)
     with settings.store() as store:
         models = store.models()

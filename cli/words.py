@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..registry.values import Component
+from ..registry.verdicts.pair import listed
 
 
 def family_words(part: Component) -> str:
@@ -13,8 +14,9 @@ def family_words(part: Component) -> str:
     if known.family:
         scaling = f", scaling {known.scaling_factor:g}" if known.scaling_factor else ""
         return f"{known.family} (by {known.determined_by}{scaling})"
-    open_between = " or ".join(known.candidates)
-    return f"open: {open_between}" if open_between else f"unknown, {known.channels} channels"
+    if known.candidates:
+        return f"open: {listed(known)}"
+    return f"unknown, {known.channels} channels"
 
 
 def size_words(size: int) -> str:

@@ -89,5 +89,6 @@ def named(latent: Latent) -> str:
 
 
 def listed(latent: Latent) -> str:
-    """The family's or the candidates' ids."""
-    return " or ".join(possible(latent)) or "unknown"
+    """The family's or the candidates' ids: ``sd3, flux1 or glm-image``."""
+    *ahead, last = possible(latent) or ("unknown",)
+    return f"{', '.join(ahead)} or {last}" if ahead else last

@@ -174,11 +174,13 @@ def _figures(row: Family) -> str:
 
 
 def _misfit(pair: Pair) -> str:
-    want, have = named(pair.wanted), named(pair.offered)
-    return (
-        f"the checkpoint works in the latent space of {want}, the VAE decodes that of {have}: "
-        "shapes agree, so no error is shown, but the picture comes out with garbled colours"
+    spaces = (
+        f"the checkpoint works in the latent space of {named(pair.wanted)}, "
+        f"the VAE decodes that of {named(pair.offered)}"
     )
+    if pair.shapes_differ:
+        return spaces
+    return f"{spaces}: shapes agree, so no error is shown, but the colours come out garbled"
 
 
 def _open_question(pair: Pair) -> str:
@@ -186,9 +188,9 @@ def _open_question(pair: Pair) -> str:
         return "the latent space that the checkpoint works in could not be told from its tensors"
     if not possible(pair.offered):
         return "the latent space that the VAE decodes could not be told from its tensors"
-    unsettled = "VAE" if pair.offered.family is None else "checkpoint"
-    latent = pair.offered if unsettled == "VAE" else pair.wanted
+    unsettled, latent = (
+        ("VAE", pair.offered) if pair.offered.family is None else ("checkpoint", pair.wanted)
+    )
     return (
-        f"the shapes fit, but names and shapes cannot tell whether the {unsettled} is "
-        f"{listed(latent)}: their files look alike"
+        f"the shapes fit, but only the weights can tell whether the {unsettled} is {named(latent)}"
     )

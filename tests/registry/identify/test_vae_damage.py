@@ -53,7 +53,9 @@ def test_one_missing_tensor_is_named() -> None:
     assert "decoder.up.2.block.1.conv1.bias" in notice.message
 
 
-@pytest.mark.parametrize("build", [ldm, lambda: diffusers("sd"), original.wan21], ids=str)
+@pytest.mark.parametrize(
+    "build", [ldm, lambda: diffusers("sd"), original.wan21], ids=["ldm", "diffusers", "wan21"]
+)
 def test_the_first_part_of_a_cut_header_counts_only_whole_halves(
     build: Callable[[], Shapes],
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,7 +32,6 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     """The program with the command that ``words`` begin with, or with all of them for help."""
     app = typer.Typer(
         help="Knows from the weights which VAE fits which checkpoint.",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
@@ -59,7 +57,7 @@ def _globals(
         ),
     ] = None,
     home: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--home", metavar="DIR", help="The registry's folder [VAEREG_HOME]."),
     ] = None,
     as_json: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from ..registry.errors import MissingDependency
+from ..registry.errors import MissingDependency, UsageError
 from ..registry.intake import take_in
 from ..registry.lookup import find, path_of
-from ..registry.naming import display_name
+from ..registry.naming import display_name, shown
 from ..registry.pairing import judge_pair
 from ..registry.ports import Store, StoredVerdict
 from ..registry.sides import Side
@@ -36,6 +37,18 @@ class Probe(StrEnum):
     GENERATE = "generate"
 
 
+class Dtype(StrEnum):
+    """The float type that a probe runs in."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command("check")(check_command)
@@ -48,11 +61,23 @@ def check_command(
     probe: Annotated[
         Probe, typer.Option("--probe", help="How far to go; auto stops at the first answer.")
     ] = Probe.AUTO,
+    device: Annotated[
+        str, typer.Option("--device", metavar="D", help="For probes: auto, cpu, cuda[:N], mps.")
+    ] = "auto",
+    dtype: Annotated[
+        Dtype, typer.Option("--dtype", help="For probes: the float type to run in.")
+    ] = Dtype.AUTO,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="DIR", help="For probes: where pictures go.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Leave with code 3 on a degraded pair too.")
     ] = False,
 ) -> int:
     """Tell whether a VAE fits a checkpoint, and why. Exit codes: 0 fits, 3 does not, 4 open."""
+    del dtype, out  # They speak of probes; without one the verdict does not depend on them.
+    if not DEVICE.fullmatch(device):
+        raise UsageError(f"there is no device {shown(device)}", "auto, cpu, cuda, cuda:N or mps")
     if probe not in (Probe.AUTO, Probe.NONE):
         raise MissingDependency(
             f"the {probe} probe is not part of this version of vaereg",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..registry.errors import UsageError
 from ..registry.ports import Store
 from .output import Output
 
@@ -35,10 +36,12 @@ class Context:
 
     @classmethod
     def from_options(
-        cls, *, db: str | None, home: Path | None, as_json: bool, quiet: bool, verbose: bool
+        cls, *, db: str | None, home: str | None, as_json: bool, quiet: bool, verbose: bool
     ) -> Context:
-        """Options before environment before defaults."""
-        place = (home or _default_home()).expanduser().absolute()
+        """Options before environment before defaults; raises ``UsageError`` for empty options."""
+        if "" in (db, home):
+            raise UsageError("--home and --db need a value", "leave them out for the defaults")
+        place = (Path(home) if home else _default_home()).expanduser().absolute()
         url = db or os.environ.get("VAEREG_DATABASE_URL") or f"sqlite:///{place / 'registry.db'}"
         return cls(place, url, Output(as_json=as_json, quiet=quiet, verbose=verbose))
 

@@ -15,7 +15,6 @@ def register(app: typer.Typer) -> None:
     """Add the command group to the program."""
     group = typer.Typer(
         help="Upgrade, back up or check the registry's database.",
-        no_args_is_help=True,
         rich_markup_mode=None,
     )
     group.command("upgrade")(upgrade_command)

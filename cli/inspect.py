@@ -57,7 +57,7 @@ def _inspect(settings: Context, ref: str, with_hashes: bool) -> tuple[shapes.Jso
     path = path_of(ref) or _registered(settings, ref)
     if with_hashes:
         with settings.output.progress("hashing") as watcher:
-            watcher.planned(1, os.path.getsize(path))
+            watcher.planned(1, os.path.getsize(path) if os.path.exists(path) else 0)
             artifact = take_in(path, watcher.advanced).artifact
         document = shapes.identity(path, artifact.identity, artifact.size, artifact.size)
         document["hashes"] = shapes.hashes(artifact.digests)

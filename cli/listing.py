@@ -102,7 +102,7 @@ def _answer_models(settings: Context, models: Sequence[Model], paths: bool, zero
 
 def _tell_models(page: Page, models: Sequence[Model]) -> None:
     if not models:
-        page.line("nothing recorded yet: vaereg scan DIR records a folder of models")
+        page.line("none is recorded: vaereg scan DIR records a folder of models")
         return
     rows = [
         [
@@ -190,7 +190,7 @@ def _fitting_paths(rows: Rows, by_vae: bool) -> list[str]:
 
 def _tell_pairs(page: Page, rows: Rows) -> None:
     if not rows:
-        page.line("no checkpoint is recorded: vaereg scan DIR records a folder of models")
+        page.line("no recorded checkpoint answers to that: vaereg list tells what is recorded")
         return
     lines: list[list[str]] = []
     for checkpoint, fits in rows:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..registry.errors import UsageError, VaeregError
 
-FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v")
+FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "-qv", "-vq")
 VALUED = ("--db", "--home")
 
 
@@ -79,6 +79,12 @@ def _dispatch(options: list[str], rest: list[str]) -> int:
     from .app import app_for
 
     wrong_usage: type[Exception] = typer.BadParameter.__bases__[0]
+    if rest in ([], ["db"]):
+        # A command is missing: its list is the best answer for a person, an error for a program.
+        if "--json" in options:
+            raise UsageError("no command was given", "see vaereg --help")
+        app_for(rest)([*rest, "--help"], standalone_mode=False, prog_name="vaereg")
+        return UsageError.exit_code
     try:
         code = app_for(rest)(options + rest, standalone_mode=False, prog_name="vaereg")
     except typer.Abort:

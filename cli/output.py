@@ -35,7 +35,13 @@ class Output:
         sys.stdout.write(json.dumps(document, indent=indent) + "\n")
 
     def lines(self, texts: Sequence[str], zero: bool = False) -> None:
-        """Plain texts for a pipe, each ended by a newline or, with ``zero``, by NUL."""
+        """Plain texts for a pipe, each ended by a newline or, with ``zero``, by NUL.
+
+        With ``--json`` they are one JSON list.
+        """
+        if self.as_json:
+            self.json(list(texts))
+            return
         end = b"\0" if zero else b"\n"
         sys.stdout.flush()
         data = b"".join(text.encode("utf-8", "surrogateescape") + end for text in texts)

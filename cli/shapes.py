@@ -60,6 +60,8 @@ def latent(known: Latent) -> Json:
     """A latent space and how it is known."""
     document = asdict(known)
     document["candidates"] = list(known.candidates)
+    factor = known.spatial_factor
+    document["spatial_factor"] = int(factor) if factor and factor == int(factor) else factor
     return document
 
 

@@ -9,11 +9,12 @@ READY := $(VENV)/ready
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[probe,postgres,dev]'
+	@# setuptools warns of folders named like the package; here the checkout is the package.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[probe,postgres,dev]'
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/vaereg demo
+	$(BIN)/vaereg --home .demo demo
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from ..registry.errors import UsageError, VaeregError
 
 FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "-qv", "-vq")
 VALUED = ("--db", "--home")
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    code = _run(options, rest)
+    try:
+        code = _run(options, rest)
+    except KeyboardInterrupt:
+        code = _interrupted("--json" in options)
     # Nothing made so far is worth collecting any more: leaving would take 30 ms longer.
     gc.freeze()
     sys.exit(code)
@@ -64,13 +68,21 @@ def _run(options: list[str], rest: list[str]) -> int:
             raise
         output.error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        output.error(VaeregError("interrupted; what was recorded so far is kept"), "interrupted")
-        return 130
     except BrokenPipeError:
         # The reader of a pipe went away, as `head` does: nothing is left to say to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+
+
+def _interrupted(as_json: bool) -> int:
+    """Ctrl-C at any moment, also while commands are still being imported."""
+    message = "interrupted; what was recorded so far is kept"
+    if as_json:
+        error = f'{{"code": "interrupted", "message": "{message}", "hint": null}}'
+        sys.stdout.write(f'{{"error": {error}}}\n')
+    else:
+        sys.stderr.write(f"vaereg: {message}\n")
+    return INTERRUPTED
 
 
 def _dispatch(options: list[str], rest: list[str]) -> int:
@@ -91,6 +103,9 @@ def _dispatch(options: list[str], rest: list[str]) -> int:
         raise KeyboardInterrupt from None
     except wrong_usage as error:
         raise UsageError(_usage_words(error), _usage_hint(error)) from None
+    if code == INTERRUPTED:
+        # Typer turns Ctrl-C into an exit of its own; the words for it are ours.
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 

@@ -42,6 +42,8 @@ class Output:
         if self.as_json:
             self.json(list(texts))
             return
+        if sys.stdout.isatty() and not zero:
+            texts = [shown(text, 10_000) for text in texts]
         end = b"\0" if zero else b"\n"
         sys.stdout.flush()
         data = b"".join(text.encode("utf-8", "surrogateescape") + end for text in texts)

@@ -54,8 +54,7 @@ def _by_path(models: Sequence[Model], ref: str) -> list[Model]:
 
 def _by_name(models: Sequence[Model], ref: str) -> list[Model]:
     folded = ref.casefold()
-    exact = [model for model in models if folded in _names(model)]
-    return exact
+    return [model for model in models if folded in _names(model)]
 
 
 def _names(model: Model) -> set[str]:
@@ -63,7 +62,8 @@ def _names(model: Model) -> set[str]:
     names.add(model.name.casefold())
     if model.artifact.known_as:
         names.add(model.artifact.known_as.casefold())
-    return names
+    # What a list prints can be typed, also where control characters stand spelt out in it.
+    return names | {shown(name) for name in names}
 
 
 def _by_hash(models: Sequence[Model], ref: str) -> list[Model]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -160,18 +161,26 @@ def test_diffusers_folders_are_one_model(vaereg: Vaereg, tmp_path: Path) -> None
     assert vaereg("scan", tmp_path / "models", "--json").document["changed"] == 1
 
 
+def many_files(folder: Path) -> Path:
+    for number in range(60):
+        write_safetensors(folder / f"{number:02}.safetensors", {f"t{number}": (1 << 22,)})
+    return folder
+
+
+def start_scan(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vaereg", "scan", str(folder), "--jobs", "1", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_scan_keeps_what_it_had(
     vaereg: Vaereg, tmp_path: Path, stop: signal.Signals
 ) -> None:
-    folder = tmp_path / "many"
-    for number in range(60):
-        write_safetensors(folder / f"{number:02}.safetensors", {f"t{number}": (1 << 22,)})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vaereg", "scan", str(folder), "--jobs", "1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    folder = many_files(tmp_path / "many")
+    process = start_scan(folder)
     recorded = 0
     while recorded == 0 and process.poll() is None:
         time.sleep(0.05)
@@ -179,8 +188,9 @@ def test_a_stopped_scan_keeps_what_it_had(
     process.send_signal(stop)
     _, err = process.communicate(timeout=30)
     assert b"Traceback" not in err
-    if stop is signal.SIGINT:
-        assert process.returncode in (130, 0)
+    if stop is signal.SIGINT and process.returncode != 0:
+        assert process.returncode == 130
+        assert b"interrupted" in err
     checked = vaereg("db", "check", "--json")
     assert checked.code == 0, checked.out
     kept = len(vaereg("list", "--json").document)
@@ -188,3 +198,15 @@ def test_a_stopped_scan_keeps_what_it_had(
     report = vaereg("scan", folder, "--json").document
     assert report["unchanged"] == kept
     assert report["added"] == 60 - kept
+
+
+def test_an_interrupted_scan_answers_with_its_one_document(tmp_path: Path) -> None:
+    process = start_scan(many_files(tmp_path / "many"), "--json")
+    registry = tmp_path / "home" / "registry.db"
+    while not registry.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert b"Traceback" not in err
+    assert process.returncode == 130
+    assert json.loads(out)["error"]["code"] == "interrupted"

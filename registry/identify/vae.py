@@ -12,6 +12,7 @@ from ..values import Component, Latent, Notice
 from .vae_config import narrowed
 from .vae_kl import IMAGE_CHANNELS, KlSpace, KlStructure
 from .vae_rows import VaeSignature
+from .vae_shapes import unfit_biases
 from .vae_tables import LEFTOVERS, LOOKALIKES, QUANTISATION, QUANTISED, SIGNATURES, WIDEST_CODE
 from .view import View
 
@@ -40,7 +41,7 @@ class Finding(NamedTuple):
 def identify_vae(
     view: View, layout_prefix: str = "", config: Mapping[str, object] | None = None
 ) -> Component | None:
-    """The VAE of a view, None where its tensors are no VAE or only scraps of one.
+    """The VAE of a view, None where its tensors are no VAE, or a damaged one.
 
     ``layout_prefix`` stands before the view's own prefix (a sub-folder and a slash); ``config`` is
     the VAE's ``config.json``, which counts only where the tensors do not contradict it.
@@ -51,17 +52,24 @@ def identify_vae(
 def examine_vae(
     view: View, layout_prefix: str = "", config: Mapping[str, object] | None = None
 ) -> Finding:
-    """As ``identify_vae``, and for a damaged VAE that cannot be one any more the reason."""
+    """As ``identify_vae``, and for a damaged VAE what is wrong with it."""
     view = _cleaned(view)
     if _lookalike(view):
         return Finding(None)
     notices: tuple[Notice, ...] = ()
     for part, row in _candidates(view):
+        if notices:
+            break  # The decoder is that of a VAE that cannot be: its encoder makes it none either.
+        remains = _remains_of_decoder(view, row) if part == "encoder" else 0
+        if remains:
+            return Finding(None, (_cut_decoder(remains),))
         measured = _Measured(view, row, part)
+        if measured.damaged:
+            return Finding(None, measured.notices)
         component = measured.component(layout_prefix, config or {})
         if component is not None:
             return Finding(component)
-        notices = notices or measured.notices
+        notices = measured.notices
     return Finding(None, notices)
 
 
@@ -73,6 +81,17 @@ def _candidates(view: View) -> Iterator[tuple[str, VaeSignature]]:
             if half is not None and half.keys.holds(view):
                 yield part, row
                 break
+
+
+def _remains_of_decoder(view: View, row: VaeSignature) -> int:
+    """Tensors of a decoder that is not whole enough to prove the row, beside a whole encoder."""
+    if row.decoder is None or row.overlapping:
+        return 0
+    return row.decoder.found(view, _accessory)
+
+
+def _cut_decoder(remains: int) -> Notice:
+    return Notice("parts_missing", f"only {remains} tensors of the VAE's decoder are there")
 
 
 def _cleaned(view: View) -> View:
@@ -129,8 +148,13 @@ class _Measured:
     def _note(self, *notices: Notice) -> None:
         self.notices += notices
 
+    @property
+    def damaged(self) -> bool:
+        """Whether a half of which something is there is not all there."""
+        return any(note.code == "parts_missing" for note in self.notices)
+
     def _there(self, part: str) -> bool:
-        """Whether at least half of a half is there; notes what the rest of it lacks."""
+        """Whether a half is there; notes what a damaged one lacks."""
         half = self.row.half(part)
         if half is None or (self.row.overlapping and not half.keys.holds(self.view)):
             return False
@@ -149,7 +173,7 @@ class _Measured:
                     f"only {found} of the {whole} tensors of the VAE's {part} are there{example}",
                 )
             )
-        return 2 * found >= whole
+        return True
 
     def _channels(self, part: str) -> int | None:
         """Latent channels as the half that proved the row says it, else the row's only ones."""
@@ -160,7 +184,7 @@ class _Measured:
 
     def _contradictory(self) -> bool:
         """Whether shapes rule out that this is one working VAE; notes which."""
-        faults = list(self._disagreements())
+        faults = [*self._disagreements(), *unfit_biases(self.view)]
         if self.kl is not None:
             faults += [name for part in self.parts for name in self.kl.contradictions(part)]
             if self.kl.image_channels() - set(IMAGE_CHANNELS):

@@ -115,15 +115,39 @@ class KlStructure:
         width = self._extent(f"{half}.conv_in", 0)
         rank = self._rank(f"{half}.conv_in")
         for stem in self._path(half):
-            into = self._extent(f"{stem}.conv1", 1)
-            if into is not None and (
-                self._rank(f"{stem}.conv1") != rank or width not in (None, into)
-            ):
+            if self._rank(f"{stem}.conv1") not in (None, rank):
                 yield f"{stem}.conv1.weight"
+            yield from self._unfit(self._block_extents(stem, width))
             width = self._extent(f"{stem}.conv2", 0) or self._extent(f"{stem}.conv1", 0)
-        last = self._extent(f"{half}.conv_out", 1)
-        if None not in (last, width) and last != width:
-            yield f"{half}.conv_out.weight"
+            if stem == f"{half}.mid.block_1":
+                yield from self._unfit(self._attention_extents(half, width))
+        yield from self._unfit([(f"{half}.norm_out", 0, width), (f"{half}.conv_out", 1, width)])
+
+    def _unfit(self, wanted: list[tuple[str, int, int | None]]) -> Iterator[str]:
+        """The modules whose extent along an axis is not the wanted one."""
+        for stem, axis, want in wanted:
+            have = self._extent(stem, axis)
+            if None not in (have, want) and have != want:
+                yield f"{stem}.weight"
+
+    def _block_extents(self, stem: str, width: int | None) -> list[tuple[str, int, int | None]]:
+        """What a residual block that ``width`` channels enter must look like."""
+        inner, out = self._extent(f"{stem}.conv1", 0), self._extent(f"{stem}.conv2", 0)
+        return [
+            (f"{stem}.norm1", 0, width),
+            (f"{stem}.conv1", 1, width),
+            (f"{stem}.norm2", 0, inner),
+            (f"{stem}.conv2", 1, inner),
+            (f"{stem}.nin_shortcut", 1, width),
+            (f"{stem}.nin_shortcut", 0, out),
+        ]
+
+    def _attention_extents(self, half: str, width: int | None) -> list[tuple[str, int, int | None]]:
+        """What the attention in the middle must look like."""
+        stem = f"{half}.mid.attn_1"
+        square = [(f"{stem}.{part}", axis, width) for part in "qkv" for axis in (0, 1)]
+        ends = [(f"{stem}.proj_out", axis, width) for axis in (0, 1)]
+        return [(f"{stem}.norm", 0, width), *square, *ends]
 
     def image_channels(self) -> set[int]:
         """Channels of the pictures that go in and come out."""
@@ -160,7 +184,8 @@ class KlStructure:
         return any(f"{stem}{wrap}.{kind}" in self.tensors for wrap in _WRAPS)
 
     def _weight(self, stem: str) -> Tensor | None:
-        return self.tensors.get(f"{stem}.weight") or self.tensors.get(f"{stem}.conv.weight")
+        names = (f"{stem}{wrap}.weight" for wrap in _WRAPS)
+        return next((self.tensors[name] for name in names if name in self.tensors), None)
 
     def _extent(self, stem: str, axis: int) -> int | None:
         weight = self._weight(stem)

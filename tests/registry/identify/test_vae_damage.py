@@ -42,12 +42,11 @@ def ldm() -> Shapes:
     return original.ldm(diffusers("sd"))
 
 
-def test_one_missing_tensor_is_named() -> None:
-    """The user reads which tensor is not there."""
-    component = identify_vae(view_of(without(ldm(), "decoder.up.2.block.1.conv1.bias")))
-    assert component is not None
-    assert component.parts == ("encoder", "decoder")
-    (notice,) = component.notices
+def test_one_missing_tensor_makes_it_a_damaged_file_and_is_named() -> None:
+    """No program loads it, so it is none; the user reads which tensor is not there."""
+    found = examine_vae(view_of(without(ldm(), "decoder.up.2.block.1.conv1.bias")))
+    assert found.component is None
+    (notice,) = found.notices
     assert notice.code == "parts_missing"
     assert "137 of the 138" in notice.message
     assert "decoder.up.2.block.1.conv1.bias" in notice.message
@@ -56,17 +55,17 @@ def test_one_missing_tensor_is_named() -> None:
 @pytest.mark.parametrize(
     "build", [ldm, lambda: diffusers("sd"), original.wan21], ids=["ldm", "diffusers", "wan21"]
 )
-def test_the_first_part_of_a_cut_header_counts_only_whole_halves(
-    build: Callable[[], Shapes],
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.66, 0.95])
+def test_a_whole_encoder_beside_a_cut_decoder_is_a_damaged_file(
+    build: Callable[[], Shapes], share: float
 ) -> None:
-    """A half of which less than half is there is no part."""
-    shapes = dict(sorted(build().items()))
-    encoder = half("encoder", shapes)
+    """Above all it is not taken for another VAE that has the same encoder."""
+    shapes = build()
     decoder = [name for name in shapes if name.startswith("decoder.")]
-    few = {name: shapes[name] for name in decoder[: len(decoder) // 4]}
-    component = identify_vae(view_of(encoder | few))
-    assert component is not None
-    assert component.parts == ("encoder",)
+    few = {name: shapes[name] for name in decoder[: int(len(decoder) * share)]}
+    found = examine_vae(view_of(half("encoder", shapes) | few))
+    assert found.component is None
+    assert [notice.code for notice in found.notices] == ["parts_missing"]
     assert identify_vae(view_of(few)) is None
 
 
@@ -94,6 +93,10 @@ def _altered(shapes: Shapes, **new: tuple[int, ...]) -> Shapes:
         {"decoder__up__1__block__0__conv1__weight": (256, 77, 3, 3)},
         {"encoder__down__2__block__0__conv1__weight": (512, 256, 3, 3, 3)},
         {"decoder__conv_out__weight": (3, 999, 3, 3)},
+        {"decoder__up__1__block__1__conv2__weight": (256, 77, 3, 3)},
+        {"decoder__mid__attn_1__q__weight": (512, 99, 1, 1)},
+        {"encoder__norm_out__weight": (77,)},
+        {"decoder__up__2__block__0__norm2__bias": (3,)},
     ],
     ids=lambda faulty: next(iter(faulty)),
 )

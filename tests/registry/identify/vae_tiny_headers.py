@@ -22,6 +22,7 @@ def taef2(part: str) -> Shapes:
     first, last = (3, "1.weight") if part == "decoder" else (11, "14.weight")
     shapes = dict(taesd(part))
     shapes[last] = (64, 32, 3, 3) if part == "decoder" else (32, 64, 3, 3)
+    shapes[last.replace("weight", "bias")] = (shapes[last][0],)
     for index in range(first, first + 3):
         shapes |= {f"{index}.pool.0.weight": (256, 64, 1, 1), f"{index}.pool.1.weight": (256,)}
         shapes |= {f"{index}.pool.1.bias": (256,), f"{index}.pool.3.weight": (64, 256, 1, 1)}

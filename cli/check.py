@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ..registry.errors import MissingDependency, UsageError
+from ..registry.errors import MissingDependency, NotFound, StoreError, UsageError
 from ..registry.intake import take_in
 from ..registry.lookup import find, path_of
 from ..registry.naming import display_name, shown
@@ -88,7 +88,7 @@ def check_command(
     with settings.store() as store:
         checkpoint, decoder = _side(settings, store, model), _side(settings, store, vae)
         verdict = judge_pair(checkpoint, decoder)
-        _remember(store, checkpoint, decoder, verdict)
+        _remember(settings, store, checkpoint, decoder, verdict)
     document = {
         "verdict": verdict.verdict,
         "confidence": verdict.confidence,
@@ -128,22 +128,30 @@ def _side(settings: Context, store: Store, ref: str) -> Side:
     with settings.output.progress("reading") as watcher:
         watcher.planned(1, entry.stamp.size if isinstance(entry, Found) else 0)
         taken = take_in(path, watcher.advanced)
-    store.remember([(taken.artifact, taken.location)])
-    settings.output.detail(f"recorded {path} as {taken.artifact.digests.sha256[:10]}")
+    try:
+        store.remember([(taken.artifact, taken.location)])
+        settings.output.detail(f"recorded {path} as {taken.artifact.digests.sha256[:10]}")
+    except StoreError as failure:
+        settings.output.note(f"note: not recorded. {failure.message}")
     return Side(display_name(path), path, taken.artifact)
 
 
-def _remember(store: Store, checkpoint: Side, decoder: Side, verdict: Verdict) -> None:
-    store.keep_verdict(
-        StoredVerdict(
-            checkpoint.artifact.digests.sha256,
-            decoder.artifact.digests.sha256,
-            verdict,
-            RULES_VERSION,
-            "none",
-            datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        )
+def _remember(
+    settings: Context, store: Store, checkpoint: Side, decoder: Side, verdict: Verdict
+) -> None:
+    """Record the verdict; a registry that cannot be written to does not spoil the answer."""
+    stored = StoredVerdict(
+        checkpoint.artifact.digests.sha256,
+        decoder.artifact.digests.sha256,
+        verdict,
+        RULES_VERSION,
+        "none",
+        datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
+    try:
+        store.keep_verdict(stored)
+    except (StoreError, NotFound) as failure:
+        settings.output.note(f"note: the verdict is not recorded. {failure.message}")
 
 
 def _tell(page: Page, checkpoint: Side, decoder: Side, verdict: Verdict) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,6 @@ from ..registry.lookup import find
 from ..registry.naming import shown
 from ..registry.sides import Side, checkpoint_of, has, vae_of
 from ..registry.values import Model
-from ..registry.verdicts.pair import listed
 
 if TYPE_CHECKING:
     from ..registry.matrix import Fit
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 from . import shapes
 from .context import Context
 from .page import Page
-from .words import size_words
+from .words import family_words, size_words
 
 Rows = list[tuple[Model, list["Fit"]]]
 
@@ -60,7 +60,8 @@ def list_command(
     settings = Context.of(context)
     _known_family(family)
     with settings.store() as store:
-        models = store.models()
+        # A content that was overwritten has no place any more: it is known, but nothing to list.
+        models = [model for model in store.models() if model.locations]
         stored = store.verdicts() if compatible or model or vae else ()
     if not (compatible or model or vae):
         listed = [found for found in models if _wanted(found, kind, family)]
@@ -92,7 +93,8 @@ def _wanted(model: Model, kind: Kind | None, family: str | None) -> bool:
 
 def _answer_models(settings: Context, models: Sequence[Model], paths: bool, zero: bool) -> None:
     if paths or zero:
-        settings.output.lines([found.path for found in models if found.path], zero)
+        there = [found.path for found in models if found.path and found.state == "present"]
+        settings.output.lines(there, zero)
         return
     if settings.output.as_json:
         settings.output.json([shapes.model(found) for found in models])
@@ -104,18 +106,20 @@ def _tell_models(page: Page, models: Sequence[Model]) -> None:
     if not models:
         page.line("none is recorded: vaereg scan DIR records a folder of models")
         return
+    names = _distinct_names(models)
     rows = [
         [
-            found.name,
+            names[found.artifact.digests.sha256],
             found.artifact.identity.kind.replace("_", " "),
             _family_cell(found),
             "yes" if shapes.has_baked_vae(found) else "",
             size_words(found.artifact.size),
+            "" if found.state == "present" else str(found.state),
             found.artifact.known_as or "",
         ]
         for found in models
     ]
-    columns = ["Name", "Kind", "Latent family", "Baked VAE", "Size", "Known as"]
+    columns = ["Name", "Kind", "Latent family", "Baked VAE", "Size", "State", "Known as"]
     page.table(columns, rows)
 
 
@@ -124,7 +128,19 @@ def _family_cell(model: Model) -> str:
     part = identity.component("denoiser") or identity.component("vae")
     if part is None or part.latent is None:
         return ""
-    return part.latent.family or f"open: {listed(part.latent)}"
+    return part.latent.family or family_words(part)
+
+
+def _distinct_names(models: Iterable[Model]) -> dict[str, str]:
+    """A name for each model by its hash; equal names get the start of the hash behind them."""
+    models = list(models)
+    count = Counter(model.name.casefold() for model in models)
+    return {
+        model.artifact.digests.sha256: model.name
+        if count[model.name.casefold()] == 1
+        else f"{model.name} ({model.artifact.digests.sha256[:8]})"
+        for model in models
+    }
 
 
 def _pairs(
@@ -137,7 +153,7 @@ def _pairs(
     """The checkpoints asked for, each with the VAEs that fit or may fit."""
     from ..registry.matrix import Matrix
 
-    matrix = Matrix(models, stored)
+    matrix = Matrix([found for found in models if found.state == "present"], stored)
     checkpoints: Iterable[Model] = matrix.checkpoints
     if model is not None:
         chosen = find(models, model)
@@ -192,11 +208,15 @@ def _tell_pairs(page: Page, rows: Rows) -> None:
     if not rows:
         page.line("no recorded checkpoint answers to that: vaereg list tells what is recorded")
         return
+    listed = {fit.vae.id: fit.vae for _, fits in rows for fit in fits}
+    listed |= {checkpoint.id: checkpoint for checkpoint, _ in rows}
+    names = _distinct_names(listed.values())
     lines: list[list[str]] = []
     for checkpoint, fits in rows:
-        name = checkpoint.name
+        name = names[checkpoint.artifact.digests.sha256]
         for fit in fits:
-            what = "its baked VAE" if fit.baked else fit.vae.name
+            sha256 = fit.vae.artifact.digests.sha256
+            what = "its baked VAE" if fit.baked else names[sha256]
             lines.append([name, what, fit.verdict.verdict, fit.reason])
             name = ""
         if not fits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -37,7 +38,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _interrupted("--json" in options)
     # Nothing made so far is worth collecting any more: leaving would take 30 ms longer.
     gc.freeze()
-    sys.exit(code)
+    sys.exit(_flushed(code))
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once the answer has left the process."""
+    try:
+        sys.stdout.flush()
+    except OSError as failure:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if isinstance(failure, BrokenPipeError):
+            # The reader of a pipe went away, as `head` does: nothing is left to say to it.
+            return code
+        return _unwritable(failure)
+    return code
+
+
+def _unwritable(failure: OSError) -> int:
+    sys.stderr.write(f"vaereg: the answer cannot be written: {failure.strerror}\n")
+    return 1
 
 
 def hoist(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -68,10 +87,10 @@ def _run(options: list[str], rest: list[str]) -> int:
             raise
         output.error(error)
         return error.exit_code
-    except BrokenPipeError:
-        # The reader of a pipe went away, as `head` does: nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    except OSError as failure:
+        if failure.errno == errno.EPIPE:
+            return 0
+        return _unwritable(failure)
 
 
 def _interrupted(as_json: bool) -> int:
@@ -101,6 +120,11 @@ def _dispatch(options: list[str], rest: list[str]) -> int:
         code = app_for(rest)(options + rest, standalone_mode=False, prog_name="vaereg")
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as leaving:
+        # Typer leaves with 1 where the reader of a pipe went away, as `head` does.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return 0
+        raise
     except wrong_usage as error:
         raise UsageError(_usage_words(error), _usage_hint(error)) from None
     if code == INTERRUPTED:

@@ -58,7 +58,7 @@ def _roots(store: Store, folders: list[str]) -> list[str]:
 def _reason(entry: Rejection) -> str:
     """Why a file was not taken in, without its name, which stands in the column before."""
     for name in (shown(entry.path), shown(os.path.basename(entry.path))):
-        if entry.message.startswith(name):
+        if entry.message.startswith(f"{name} "):
             return entry.message.removeprefix(name).strip()
     return entry.message
 

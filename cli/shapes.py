@@ -161,7 +161,7 @@ def model(found: Model) -> Json:
         "determined_by": known.determined_by,
         "scaling_factor": known.scaling_factor,
         "baked_vae": has_baked_vae(found),
-        "state": next((place.state for place in found.locations), "missing"),
+        "state": found.state,
     }
 
 

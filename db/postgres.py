@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..registry.errors import DatabaseLocked, MissingDependency, StoreError
+from ..registry.errors import DatabaseLocked, MissingDependency, NoSpace, StoreError
 from ..registry.naming import shown as harmless
 from .database import Query, Row, translated
 
@@ -34,7 +34,7 @@ _FAULTS: dict[str | None, tuple[type[StoreError], str, str]] = {
         "Wait until it has finished, then try again.",
     ),
     "53100": (
-        StoreError,
+        NoSpace,
         "The disk of the server that holds the registry {place} is full; nothing was recorded.",
         "Free some space there, then try again.",
     ),

@@ -11,6 +11,7 @@ VaeregError
 ├── MissingDependency          an optional part is not installed
 └── StoreError
     ├── DatabaseLocked         another process holds the registry
+    ├── NoSpace                the disk is full
     └── NewerDatabase          the registry was written by a newer vaereg
 """
 
@@ -88,6 +89,12 @@ class DatabaseLocked(StoreError):
     """Another process kept the registry locked for too long."""
 
     code = "database_locked"
+
+
+class NoSpace(StoreError):
+    """The disk that holds the registry is full."""
+
+    code = "no_space"
 
 
 class NewerDatabase(StoreError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from .errors import Ambiguous, NotFound, UsageError
-from .naming import shown
+from .naming import display_name, shown
 from .values import Model
 
 _HASH = re.compile(r"[0-9a-fA-F]{6,64}")
@@ -53,17 +54,21 @@ def _by_path(models: Sequence[Model], ref: str) -> list[Model]:
 
 
 def _by_name(models: Sequence[Model], ref: str) -> list[Model]:
-    folded = ref.casefold()
+    folded = _folded(ref)
     return [model for model in models if folded in _names(model)]
 
 
 def _names(model: Model) -> set[str]:
-    names = {os.path.basename(place.path).casefold() for place in model.locations}
-    names.add(model.name.casefold())
-    if model.artifact.known_as:
-        names.add(model.artifact.known_as.casefold())
+    names = {model.name, model.artifact.known_as or model.name}
+    for place in model.locations:
+        names |= {os.path.basename(place.path), display_name(place.path)}
     # What a list prints can be typed, also where control characters stand spelt out in it.
-    return names | {shown(name) for name in names}
+    return {_folded(name) for name in names} | {_folded(shown(name)) for name in names}
+
+
+def _folded(name: str) -> str:
+    """A name without case, its accents composed: macOS keeps them apart."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _by_hash(models: Sequence[Model], ref: str) -> list[Model]:
@@ -88,7 +93,8 @@ def _listed(models: Sequence[Model]) -> str:
 
 
 def _not_found(models: Sequence[Model], ref: str) -> NotFound:
-    near = difflib.get_close_matches(ref, [model.name for model in models], n=3, cutoff=0.5)
+    names = sorted({model.name for model in models})
+    near = difflib.get_close_matches(ref, names, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(shown(name) for name in near)}?" if near else None
     return NotFound(
         f"there is no file and no registered model called {shown(ref)}",

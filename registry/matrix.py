@@ -39,10 +39,7 @@ class Matrix:
         self.vaes = [model for model in models if has(model, "vae") and not has(model, "denoiser")]
         self._stored = _strongest(stored)
         self._classes: dict[object, int] = {}
-        self._class_of = {
-            model.artifact.digests.sha256: self._class(model)
-            for model in (*self.checkpoints, *self.vaes)
-        }
+        self._class_of: dict[str, int] = {}
         self._judged: dict[tuple[int, int, bool], tuple[Verdict, str]] = {}
 
     def fits(self, checkpoint: Model, vaes: Sequence[Model] | None = None) -> list[Fit]:
@@ -59,7 +56,11 @@ class Matrix:
         recorded = self._stored.get((one, other)) if self._stored else None
         if recorded is not None:
             return Fit(vae, recorded, reason(recorded), baked)
-        alike = (self._class_of[one], self._class_of[other], baked)
+        alike = (
+            self._class_of.get(one) or self._class(checkpoint),
+            self._class_of.get(other) or self._class(vae),
+            baked,
+        )
         judged = self._judged.get(alike)
         if judged is None:
             judged = self._judged[alike] = self._judge(checkpoint, vae, baked)
@@ -72,14 +73,16 @@ class Matrix:
         return verdict, reason(verdict)
 
     def _class(self, model: Model) -> int:
-        """A number shared by all models that the rules cannot tell apart."""
+        """A number from 1 on, shared by all models that the rules cannot tell apart."""
         denoiser, vae = (model.artifact.identity.component(role) for role in ("denoiser", "vae"))
         fingerprint = (
             denoiser and denoiser.latent,
             vae and (vae.latent, vae.parts, vae.notices),
             _fp16_safe(model),
         )
-        return self._classes.setdefault(fingerprint, len(self._classes))
+        number = self._classes.setdefault(fingerprint, len(self._classes) + 1)
+        self._class_of[model.artifact.digests.sha256] = number
+        return number
 
 
 def _fp16_safe(model: Model) -> bool | None:

@@ -14,7 +14,7 @@ from .intake import Taken, renamed, take_in
 from .ports import Place, Store
 from .progress import Watcher
 from .values import Location, Rejection, Stamp
-from .walk import Found, walk
+from .walk import Found, is_gone, walk
 
 FLUSH_SECONDS = 0.5
 """Results are recorded in transactions of this rhythm: a kill loses no more than this."""
@@ -109,7 +109,7 @@ class _Scan:
         return {
             path: place
             for path, place in self.known.items()
-            if path not in self.seen and place.sha256 is not None and not os.path.lexists(path)
+            if path not in self.seen and place.sha256 is not None and is_gone(path)
         }
 
     def _recognise_moved(self, todo: list[Found]) -> list[Found]:

@@ -196,6 +196,12 @@ class Model:
     locations: tuple[Location, ...]
 
     @property
+    def state(self) -> str | None:
+        """``present`` if it is anywhere, else the first place's state; None without a place."""
+        states = [place.state for place in self.locations]
+        return "present" if "present" in states else next(iter(states), None)
+
+    @property
     def path(self) -> str | None:
         """The first present location, else the first recorded one."""
         present = [place.path for place in self.locations if place.state == "present"]

@@ -11,6 +11,7 @@ from .errors import VaeregError
 from .intake import take_in
 from .progress import Watcher
 from .values import Model
+from .walk import is_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def _size(path: str) -> int:
 
 
 def _verify(model: Model, path: str, watcher: Watcher) -> Checked:
-    if not os.path.lexists(path):
+    if is_gone(path):
         return Checked(model.name, path, "missing", "the file is not there any more")
     try:
         found = take_in(path, watcher.advanced).artifact.digests.sha256

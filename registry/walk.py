@@ -47,6 +47,17 @@ def folder_stamp(path: str) -> Stamp:
     return Stamp(size, mtime, ctime, own.st_dev, own.st_ino)
 
 
+def is_gone(path: str) -> bool:
+    """Whether there is nothing at a path; what may not be looked at is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def walk(root: str) -> Iterator[Found | Rejection]:
     """Every candidate below ``root``, folders in name order; what cannot be read as rejections.
 

@@ -122,9 +122,12 @@ def _known(head: bytes) -> str | None:
     # safetensors comes first: its length prefix may look like the start of a zip or of a pickle,
     # while neither of those has a brace at byte 8 behind so small a number.
     length = int.from_bytes(head[:8], "little")
-    if head[8:9] == b"{" and length <= LONGEST_HEADER:
+    brace = head[8:9] == b"{"
+    if brace and length <= LONGEST_HEADER:
         return "safetensors"
-    return next((row.format for row in _READABLE if head.startswith(row.magic)), None)
+    known = next((row.format for row in _READABLE if head.startswith(row.magic)), None)
+    # Its reader says best what is wrong with a header that claims to be longer than any.
+    return known or ("safetensors" if brace else None)
 
 
 def _refused(head: bytes) -> _Refused | None:

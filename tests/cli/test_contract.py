@@ -159,3 +159,31 @@ def test_a_damaged_registry_is_a_sentence_and_is_never_deleted(
 
 def test_an_unknown_kind_of_database_is_wrong_usage(vaereg: Vaereg) -> None:
     assert vaereg("list", "--db", "mysql://x/y").code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_answer_that_cannot_be_written_is_a_sentence(vaereg: Vaereg, library: Path) -> None:
+    vaereg("scan", library)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vaereg", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"cannot be written" in done.stderr
+
+
+def test_a_missing_command_is_answered_with_help(vaereg: Vaereg) -> None:
+    for words in ([], ["db"]):
+        run = vaereg(*words)
+        assert run.code == 2
+        assert "Commands:" in run.out
+        assert vaereg(*words, "--json").document["error"]["code"] == "usage"
+
+
+def test_empty_options_are_wrong_usage(vaereg: Vaereg) -> None:
+    assert vaereg("list", "--home", "").code == 2
+    assert vaereg("list", "--db", "").code == 2

@@ -95,3 +95,31 @@ def test_one_name_for_two_contents_is_ambiguous(vaereg: Vaereg, recorded: Path) 
         found["check"] == "equal-names" and found["outcome"] == "warn"
         for found in doctor["findings"]
     )
+
+
+def test_what_is_gone_is_told_and_not_offered(vaereg: Vaereg, recorded: Path) -> None:
+    gone = recorded / "vae/sdxl_vae.safetensors"
+    gone.unlink()
+    vaereg("scan", recorded)
+    states = {entry["name"]: entry["state"] for entry in vaereg("list", "--json").document}
+    assert (states["sdxl_vae"], states["ae"]) == ("missing", "present")
+    assert str(gone) not in vaereg("list", "vaes", "--paths").out
+    offered = vaereg("list", "--compatible", "--json").document
+    assert all(fit["name"] != "sdxl_vae" for row in offered for fit in row["vaes"])
+
+
+def test_an_overwritten_content_is_listed_no_more(vaereg: Vaereg, recorded: Path) -> None:
+    path = recorded / "vae/ae.safetensors"
+    path.write_bytes((recorded / "vae/sdxl_vae.safetensors").read_bytes()[:-2] + b"\1\1")
+    vaereg("scan", recorded)
+    assert len(vaereg("list", "--json").document) == 5
+
+
+def test_accents_may_be_typed_either_way(vaereg: Vaereg, recorded: Path) -> None:
+    (recorded / "vae/ae.safetensors").rename(recorded / "vae/e\u0301te\u0301.safetensors")
+    vaereg("scan", recorded)
+    assert vaereg("path", "\u00e9t\u00e9").code == 0
+
+
+def test_paths_are_one_json_list_when_asked(vaereg: Vaereg, recorded: Path) -> None:
+    assert len(vaereg("list", "vaes", "--paths", "--json").document) == 3

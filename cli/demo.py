@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from ..registry.errors import VaeregError
+from ..registry.errors import NoSpace, Unreadable
 from .context import Context
 from .page import Page
 
@@ -57,7 +58,8 @@ def _library(folder: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         build(folder / "models")
     except OSError as failure:
-        raise VaeregError(
+        kind = NoSpace if failure.errno == errno.ENOSPC else Unreadable
+        raise kind(
             f"the demo's library cannot be written to {folder}: {failure.strerror}",
             "give another folder with --home",
         ) from failure

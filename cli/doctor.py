@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import typer
 
 from ..registry.diagnosis import State, diagnose
+from ..registry.errors import StoreError
 from ..registry.values import Finding
 from .context import Context
 
@@ -23,11 +24,9 @@ def doctor_command(context: typer.Context) -> int:
     Leaves with code 1 where the database is damaged.
     """
     settings = Context.of(context)
-    with settings.store() as store:
-        state = State(store.models(), store.rejections())
     from ..db.maintenance import check
 
-    findings = (*check(settings.url), *diagnose(state), _probe_parts())
+    findings = (*check(settings.url), *_contents(settings), _probe_parts())
     document = {"findings": [asdict(found) for found in findings]}
     rows = [[found.outcome, found.check.replace("-", " "), found.message] for found in findings]
     settings.output.answer(
@@ -35,6 +34,15 @@ def doctor_command(context: typer.Context) -> int:
         lambda page: page.table(["", "Check", "What was found"], rows, stretch="What was found"),
     )
     return 1 if any(found.outcome == "fail" for found in findings) else 0
+
+
+def _contents(settings: Context) -> tuple[Finding, ...]:
+    """What the models' state says; nothing where the database cannot be read, as told already."""
+    try:
+        with settings.store() as store:
+            return diagnose(State(store.models(), store.rejections()))
+    except StoreError:
+        return ()
 
 
 def _probe_parts() -> Finding:

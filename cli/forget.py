@@ -34,7 +34,5 @@ def rm_command(
     }
     settings.output.answer(
         document,
-        lambda page: page.line(
-            f"forgot {shown(model.name)}; its file stays where it is, a scan finds it again"
-        ),
+        lambda page: page.line(f"forgot {shown(model.name)}; no file was touched"),
     )

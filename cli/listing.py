@@ -104,7 +104,7 @@ def _answer_models(settings: Context, models: Sequence[Model], paths: bool, zero
 
 def _tell_models(page: Page, models: Sequence[Model]) -> None:
     if not models:
-        page.line("none is recorded: vaereg scan DIR records a folder of models")
+        page.line("no recorded model answers to that: vaereg scan DIR records a folder of models")
         return
     names = _distinct_names(models)
     rows = [

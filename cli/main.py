@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
     # Most runs last a fraction of a second: collecting garbage in between costs a tenth of it.
     gc.set_threshold(100_000, 50, 100)
+    if sys.stdout is None:
+        # Started with stdout closed: there is nowhere to answer to.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -88,9 +91,20 @@ def _run(options: list[str], rest: list[str]) -> int:
         output.error(error)
         return error.exit_code
     except OSError as failure:
-        if failure.errno == errno.EPIPE:
-            return 0
-        return _unwritable(failure)
+        if os.environ.get("VAEREG_DEBUG"):
+            raise
+        return 0 if failure.errno == errno.EPIPE else _unwritable(failure)
+    except Exception as fault:
+        # The last resort: a fault of vaereg's own is still one sentence, and one document.
+        if os.environ.get("VAEREG_DEBUG"):
+            raise
+        output.error(
+            VaeregError(
+                f"vaereg itself failed: {type(fault).__name__}: {fault}",
+                "run it again with VAEREG_DEBUG=1 and report what it says",
+            )
+        )
+        return 1
 
 
 def _interrupted(as_json: bool) -> int:

@@ -32,7 +32,7 @@ def scan_command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Read and hash unchanged files again too.")
     ] = False,
-) -> None:
+) -> int:
     """Record the models below folders; unchanged files are not read again."""
     settings = Context.of(context)
     with settings.store() as store:
@@ -41,6 +41,10 @@ def scan_command(
             report = scan(store, roots, jobs=jobs, watcher=watcher, fresh=fresh)
         store.keep_roots(roots)
     settings.output.answer(shapes.scan(report), lambda page: _tell(report, page))
+    for root in roots:
+        if not os.path.lexists(root):
+            settings.output.note(f"note: {root} is not there; what it held is marked offline")
+    return 1 if any(entry.path in roots for entry in report.rejected) else 0
 
 
 def _roots(store: Store, folders: list[str]) -> list[str]:

@@ -168,7 +168,8 @@ def model(found: Model) -> Json:
 def has_baked_vae(found: Model) -> bool:
     """Whether a checkpoint brings a VAE of its own."""
     identity = found.artifact.identity
-    return bool(identity.component("denoiser") and identity.component("vae"))
+    vae = identity.component("vae")
+    return bool(identity.component("denoiser") and vae and vae.parts)
 
 
 def location(place: Location) -> Json:

@@ -63,6 +63,15 @@ def backups(database: SqliteDatabase) -> list[Path]:
     return sorted(path for path in database.path.parent.iterdir() if path.name.startswith(start))
 
 
+def beside(database: SqliteDatabase) -> list[Path]:
+    """Every copy of the registry in its folder, oldest first."""
+    starts = (f"{database.path.name}.backup-", f"{database.path.name}.saved-")
+    if not database.path.parent.is_dir():
+        return []
+    found = (path for path in database.path.parent.iterdir() if path.name.startswith(starts))
+    return sorted(found, key=lambda path: path.name.rpartition("-")[2])
+
+
 def put_back(database: SqliteDatabase, saved: Path) -> None:
     """Overwrite the registry's content with a copy's, in one transaction."""
     with (

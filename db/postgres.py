@@ -11,7 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..registry.errors import DatabaseLocked, MissingDependency, NoSpace, StoreError
+from ..registry.errors import (
+    DatabaseLocked,
+    DatabaseUnreachable,
+    MissingDependency,
+    NoSpace,
+    StoreError,
+)
 from ..registry.naming import shown as harmless
 from .database import Query, Row, translated
 
@@ -24,7 +30,7 @@ LOCK_MS = 30_000
 # By SQLSTATE (PostgreSQL's manual, appendix A); None is a connection that never came about.
 _FAULTS: dict[str | None, tuple[type[StoreError], str, str]] = {
     None: (
-        StoreError,
+        DatabaseUnreachable,
         "The registry {place} cannot be reached ({text}).",
         "Check the address in --db or VAEREG_DATABASE_URL, and that the server runs.",
     ),

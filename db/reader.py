@@ -81,6 +81,34 @@ class Reader:
                 raise StoreError(message, "Run `vaereg db check`.") from error
 
 
+class Nothing:
+    """The answers of a registry that was never written to."""
+
+    def models(self) -> tuple[Model, ...]:
+        """No model."""
+        return ()
+
+    def by_sha256(self, sha256: str) -> Model | None:
+        """No model."""
+        return None
+
+    def places(self) -> Mapping[str, Place]:
+        """No place."""
+        return {}
+
+    def rejections(self) -> tuple[Rejection, ...]:
+        """No refused file."""
+        return ()
+
+    def roots(self) -> tuple[str, ...]:
+        """No folder."""
+        return ()
+
+    def verdicts(self) -> tuple[StoredVerdict, ...]:
+        """No verdict."""
+        return ()
+
+
 def _grouped(found: Iterable[Row], make: Callable[[Row], Value]) -> Mapping[int, list[Value]]:
     """Values by the id of their owner, which is each row's first column."""
     groups: defaultdict[int, list[Value]] = defaultdict(list)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from .database import Database, translated
+from .uninterrupted import uninterrupted
 
 Answer = TypeVar("Answer")
 
@@ -43,7 +44,7 @@ def transact(database: Database, engine: Engine, work: Callable[[Connection], An
 
     Raises ``StoreError``; then nothing of the work is recorded.
     """
-    with translated(database):
+    with uninterrupted(), translated(database):
         for pause in _PAUSES:
             try:
                 return _once(engine, work)

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..registry.errors import StoreError
 from ..registry.ports import Place, StoredVerdict
 from ..registry.values import Artifact, Location, Model, Rejection, Stamp
-from . import schema
+from . import copies, schema
 from .address import database_of, default_url
 from .database import Database
-from .reader import Reader
+from .reader import Nothing, Reader
+from .sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -107,15 +109,34 @@ class RegistryStore:
             self._writer.close()
         self._database.close()
 
-    def _reading(self) -> Reader:
+    def _reading(self) -> Reader | Nothing:
         if self._reader is None:
+            if self._is_absent():
+                return Nothing()
             self._bring_up_to_date()
             self._reader = Reader(self._database, self._machine)
         return self._reader
 
+    def _is_absent(self) -> bool:
+        """Whether there is no registry yet: asking what it holds must not make one.
+
+        Raises ``StoreError`` for a file of no bytes beside copies of a registry that had some.
+        """
+        if not isinstance(self._database, SqliteDatabase) or not self._database.is_empty():
+            return False
+        saved = copies.beside(self._database)
+        if self._database.path.exists() and saved:
+            raise StoreError(
+                f"The registry {self._database.shown} is empty (0 bytes), but a copy is beside it.",
+                f"Put the copy back: cp '{saved[-1]}' '{self._database.shown}', or remove the empty"
+                " file and run `vaereg scan` again.",
+            )
+        return True
+
     def _writing(self) -> Writer:
         if self._writer is None:
-            self._reading()
+            self._is_absent()
+            self._bring_up_to_date()
             from .writer import Writer
 
             self._writer = Writer(self._database, self._machine)

@@ -11,6 +11,7 @@ VaeregError
 ├── MissingDependency          an optional part is not installed
 └── StoreError
     ├── DatabaseLocked         another process holds the registry
+    ├── DatabaseUnreachable    no server answers at the registry's address
     ├── NoSpace                the disk is full
     └── NewerDatabase          the registry was written by a newer vaereg
 """
@@ -89,6 +90,12 @@ class DatabaseLocked(StoreError):
     """Another process kept the registry locked for too long."""
 
     code = "database_locked"
+
+
+class DatabaseUnreachable(StoreError):
+    """No server answers at the registry's address."""
+
+    code = "offline"
 
 
 class NoSpace(StoreError):

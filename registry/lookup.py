@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from .errors import Ambiguous, NotFound, UsageError
 from .naming import display_name, shown
 from .values import Model
+from .walk import is_gone
 
-_HASH = re.compile(r"[0-9a-fA-F]{6,64}")
+_HASH = re.compile(r"[0-9a-fA-F]{4,64}")
 _REMOTE = re.compile(r"(hf:|civitai:|urn:air:|https?://)", re.IGNORECASE)
 
 
@@ -22,8 +23,8 @@ def is_remote(ref: str) -> bool:
 
 
 def path_of(ref: str) -> str | None:
-    """The absolute path a REF names, where there is such a file or folder."""
-    return os.path.abspath(ref) if os.path.lexists(ref) else None
+    """The absolute path a REF names, where there is something, be it unreadable."""
+    return None if not ref or is_gone(os.path.abspath(ref)) else os.path.abspath(ref)
 
 
 def find(models: Sequence[Model], ref: str) -> Model:

@@ -45,7 +45,8 @@ class Matrix:
     def fits(self, checkpoint: Model, vaes: Sequence[Model] | None = None) -> list[Fit]:
         """The VAEs for a checkpoint, best first; the baked one too, unless some are named."""
         found = [self._fit(checkpoint, vae) for vae in (self.vaes if vaes is None else vaes)]
-        if vaes is None and has(checkpoint, "vae"):
+        own = checkpoint.artifact.identity.component("vae")
+        if vaes is None and own is not None and own.parts:
             found.append(self._fit(checkpoint, checkpoint))
         found.sort(key=_best_first)
         return found

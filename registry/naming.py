@@ -29,7 +29,12 @@ def shown(text: str, limit: int = 200) -> str:
     if text.isprintable() and len(text) <= limit:
         return text
     safe = "".join(
-        f"\\u{ord(letter):04x}" if unicodedata.category(letter) in _HIDDEN else letter
+        _spelt_out(letter) if unicodedata.category(letter) in _HIDDEN else letter
         for letter in text[: limit + 1]
     )
     return safe if len(text) <= limit else safe[:limit] + "…"
+
+
+def _spelt_out(letter: str) -> str:
+    code = ord(letter)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -86,6 +86,7 @@ class _Scan:
         for entry in entries:
             if isinstance(entry, Rejection):
                 self.report.rejected.append(entry)
+                self.report.files += not os.path.isdir(entry.path)
                 continue
             if entry.path in self.seen:
                 continue
@@ -179,10 +180,9 @@ class _Scan:
         try:
             return take_in(found.path, self._advance)
         except VaeregError as failure:
-            message = ". ".join(
-                text.rstrip(".") for text in (failure.message, failure.hint) if text
-            )
-            return Rejection(found.path, failure.code, message)
+            hint = failure.hint or ""
+            message = failure.message + (f". {hint[0].upper()}{hint[1:]}" if hint else "")
+            return Rejection(found.path, failure.code, message.rstrip("."))
         except Stopped:
             raise
         except Exception as failure:

@@ -9,7 +9,7 @@ from ..errors import Unreadable, UnsafePickle, UnsupportedFormat
 from ..naming import shown
 from .base import ByteSource
 
-_AGAIN = "It is cut short or damaged; download it again."
+_AGAIN = "It is damaged; download it again."
 _OTHER = "Get the .safetensors version."
 _DELETE = "Delete it, or get the .safetensors version."
 

@@ -111,6 +111,9 @@ def sniff(source: ByteSource) -> str:
     refused = _refused(head)
     if refused:
         raise refused.error(f"{name} {refused.what}", refused.hint)
+    if head[8:9] == b"{":
+        # The reader says best what is wrong with a header that claims to be longer than any.
+        return "safetensors"
     if source.size < _SHORTEST:
         raise Unreadable(f"{name} has only {source.size} bytes, too few for a model", _AGAIN)
     raise UnsupportedFormat(
@@ -122,12 +125,9 @@ def _known(head: bytes) -> str | None:
     # safetensors comes first: its length prefix may look like the start of a zip or of a pickle,
     # while neither of those has a brace at byte 8 behind so small a number.
     length = int.from_bytes(head[:8], "little")
-    brace = head[8:9] == b"{"
-    if brace and length <= LONGEST_HEADER:
+    if head[8:9] == b"{" and length <= LONGEST_HEADER:
         return "safetensors"
-    known = next((row.format for row in _READABLE if head.startswith(row.magic)), None)
-    # Its reader says best what is wrong with a header that claims to be longer than any.
-    return known or ("safetensors" if brace else None)
+    return next((row.format for row in _READABLE if head.startswith(row.magic)), None)
 
 
 def _refused(head: bytes) -> _Refused | None:

@@ -10,7 +10,14 @@ from ..families import family
 from ..naming import shown
 from ..values import Component, FolderPart, Latent, Notice
 from .denoiser import Claim, first_claim
-from .pipeline import SDXL_LIKE, Config, class_of, denoiser_of_config, text_of_config
+from .pipeline import (
+    SDXL_LIKE,
+    Config,
+    class_of,
+    denoiser_of_config,
+    kind_of_config,
+    text_of_config,
+)
 from .text_encoder import find_towers, text_encoder
 from .transformer import recognise_transformer
 from .unet import recognise_unet
@@ -43,6 +50,8 @@ def read_part(part: FolderPart) -> Part:
     view = View(part.header.tensors, f"{part.name}/" if part.name else "")
     if class_of(part.config) in CLASSES:
         return Part(*examine_vae(view, config=part.config))
+    if kind_of_config(part.config) not in (None, "text_encoder"):
+        return Part(None)
     claim = first_claim((view,), view, RECOGNISERS)
     if claim and claim.component:
         return Part(_informed(claim.component, part.config))
@@ -79,7 +88,7 @@ def _informed(component: Component, config: Config) -> Component:
 
 
 def _described(part: FolderPart) -> Component | None:
-    """A component whose weights are not there, as its config describes it."""
+    """A component whose weights are not there, as its config describes it: it has no parts."""
     vae = latent_of_config(part.config)
     denoiser = denoiser_of_config(part.config)
     text = text_of_config(part.config)
@@ -97,7 +106,7 @@ def _weightless(part: FolderPart, role: str, architecture: str, latent: Latent |
         architecture=architecture,
         layout="transformers" if role == "text_encoder" else "diffusers",
         prefix=f"{part.name}/" if part.name else "",
-        parts=("encoder", "decoder") if role == "vae" else (),
+        parts=(),
         dtypes=(),
         tensors=0,
         parameters=0,

@@ -34,6 +34,9 @@ def parts(pair: Pair) -> Evidence | None:
         return Evidence(
             "parts", "fail", "a whole VAE", have, f"the VAE is damaged: {damaged.message}"
         )
+    if not pair.vae.parts:
+        message = "there is a config of a VAE but no weights of one"
+        return Evidence("parts", "fail", "decoder", have, message)
     if "decoder" not in pair.vae.parts:
         message = "the file holds an encoder only: it cannot turn latents into a picture"
         return Evidence("parts", "fail", "decoder", have, message)

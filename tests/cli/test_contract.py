@@ -90,7 +90,7 @@ def test_inspect_tells_the_interfaces_shape_and_writes_nothing(
     assert (document["format"], document["kind"]) == ("safetensors", "checkpoint")
     assert document["health"] is None
     assert "hashes" not in document
-    assert 0 < document["bytes_read"] < 100_000
+    assert 0 < document["bytes_read"] < 200_000
     roles = {part["role"]: part for part in document["components"]}
     assert roles["vae"]["prefix"] == "first_stage_model."
     assert roles["vae"]["parts"] == ["encoder", "decoder"]

@@ -233,7 +233,7 @@ def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
 def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with opened(tmp_path / "file" / "registry.db") as store, pytest.raises(StoreError):
-        store.models()
+        store.remember([(vae(), at("/m/a.pt"))])
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
@@ -257,5 +257,5 @@ def test_a_home_that_may_not_be_written_is_told(open_folder: Path) -> None:
     open_folder.chmod(0o555)
     with as_another_user(), opened(open_folder / "registry.db") as store:  # noqa: SIM117
         with pytest.raises(StoreError, match="cannot be created") as caught:
-            store.models()
+            store.remember([(vae(), at("/m/a.pt"))])
     assert "--home" in caught.value.hint

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vaereg.db.store import open_store
-from vaereg.registry.errors import NotFound
+from vaereg.registry.errors import NotFound, StoreError
 from vaereg.registry.ports import Place, Store
 from vaereg.registry.values import Evidence, Identity, Rejection
 
@@ -280,3 +280,22 @@ def test_a_failing_call_records_nothing(store: Store) -> None:
     with pytest.raises(TypeError):
         store.remember([(vae(1), at("/m/a.pt")), (replace(vae(2), known_as=3), at("/m/b.pt"))])
     assert store.models() == ()
+
+
+def test_asking_makes_no_registry(tmp_path: Path) -> None:
+    """Only what writes creates the file; an empty answer needs none."""
+    with open_store(f"sqlite:///{tmp_path}/new/registry.db", tmp_path) as store:
+        assert store.models() == ()
+        assert store.places() == {}
+        assert store.verdicts() == ()
+        assert store.rejections() == ()
+        assert store.roots() == ()
+        assert store.by_sha256("0" * 64) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_emptied_registry_beside_a_copy_is_told_not_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / "registry.db").touch()
+    (tmp_path / "registry.db.saved-20260101T000000Z").write_bytes(b"x")
+    with open_store("", tmp_path) as store, pytest.raises(StoreError, match="copy is beside"):
+        store.models()

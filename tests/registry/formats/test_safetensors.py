@@ -9,6 +9,7 @@ import pytest
 import safetensors
 
 from vaereg.registry.errors import FileError, Unreadable
+from vaereg.registry.formats.catalog import read_path
 from vaereg.registry.formats.safetensors import DTYPES, read_safetensors
 
 from ...builders import safetensors_header
@@ -320,3 +321,12 @@ def test_headers_of_real_releases(tmp_path, name, tensors):
     found = sample(tmp_path, name)
     assert len(found.tensors) == tensors
     assert not found.notices
+
+
+def test_a_header_longer_than_any_is_named_as_such(tmp_path):
+    """Also through the reader of all formats, which tells formats by their first bytes."""
+    path = tmp_path / "m.safetensors"
+    for claim in (200_000_000, 2**63):
+        path.write_bytes(claim.to_bytes(8, "little") + b'{"a":1}' + b" " * 1000)
+        with pytest.raises(Unreadable, match="claims a header of"):
+            read_path(path)

@@ -364,3 +364,32 @@ def test_an_empty_header_is_as_good_as_none() -> None:
     """A weights file without tensors leaves only the config."""
     empty = FolderPart("", VAES["sdxl"], Header("safetensors", 8, {}))
     assert identify_folder(Folder({}, (empty,), 0)).kind == "vae"
+
+
+def test_a_controlnet_inside_a_pipeline_is_not_a_damaged_unet() -> None:
+    """It has half of a UNet's names; its class says why."""
+    whole = meta("UNet2DConditionModel", **SDXL)()
+    half = {
+        name: shape for name, shape in whole.items() if not name.startswith(("up_", "conv_out"))
+    }
+    half |= {"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3)}
+    identity = pipeline(
+        "StableDiffusionXLControlNetPipeline",
+        part("unet", UNETS["sdxl"], whole),
+        part("controlnet", {"_class_name": "ControlNetModel"}, half),
+    )
+    assert identity.kind == "checkpoint"
+    assert [component.role for component in identity.components] == ["denoiser"]
+    assert not any(note.code == "parts_missing" for note in identity.all_notices)
+
+
+def test_a_vae_of_which_only_the_config_is_there_has_no_parts() -> None:
+    """Its family is known, but nothing can be decoded with it."""
+    identity = pipeline(
+        "StableDiffusionXLPipeline",
+        part("unet", UNETS["sdxl"], meta("UNet2DConditionModel", **SDXL)()),
+        part("vae", VAES["sdxl"]),
+    )
+    vae = identity.component("vae")
+    assert vae is not None
+    assert (vae.parts, vae.tensors) == ((), 0)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..families import family, same_shape
 from ..values import Component, Latent, Notice
 from .view import Keys, View
+from .wholeness import clashes, unwhole_blocks
 
 ANY = Keys()
 """The test that every view passes."""
 
-MOST_BLOCKS = 1000
-"""Block numbers beyond this are nonsense in a name, not depth."""
+_LIKENESS = 0.4
+"""A view that has no larger share of a row's names does not resemble it."""
+_FEWEST_PARTS = 3
+"""Nor does one that has fewer of them, which may be names that many networks use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,12 @@ class DenoiserSignature:
     """Patterns that a whole one has besides ``keys``."""
     blocks: str = ""
     """Stem of its numbered blocks, which must stand without a gap."""
+    last_lacks: str = ""
+    """Pattern of what its last block goes without: a stack whose last block has it was cut."""
+    alike: tuple[str, ...] = ()
+    """Stems with as many blocks each."""
+    widths: tuple[tuple[str, int], ...] = ()
+    """Names, and the axis of each, that have the model's width."""
     confidence: float = 0.95
 
 
@@ -44,6 +54,8 @@ class Claim:
     architecture: str
     component: Component | None = None
     missing: tuple[str, ...] = ()
+    clashing: tuple[str, ...] = ()
+    """Names whose shapes contradict those of others; such a one is not whole either."""
 
 
 Recogniser = Callable[[View, View], Claim | None]
@@ -68,13 +80,61 @@ def match(table: Iterable[DenoiserSignature], view: View) -> Claim | None:
     row = next((row for row in table if row.keys.holds(view)), None)
     if row is None:
         return None
-    lacking = missing(view, row.needs, row.blocks)
-    if lacking:
-        return Claim(row.architecture, missing=lacking)
+    damage = damaged(row.architecture, _lacks(row, view), clashes(view, row.widths))
+    if damage:
+        return damage
     found = outputs(view, row.out)
     channels = None if found is None else found // row.per_channel
     latent = latent_of(row.families, channels, "header", row.confidence)
     return Claim(row.architecture, component_of(view, row.architecture, row.layout, latent))
+
+
+def resembling(table: Iterable[DenoiserSignature], view: View) -> Claim | None:
+    """The denoiser that a view has most of, without being one; None where it has little of any."""
+    best, most = None, _LIKENESS
+    for row in table:
+        wanted = dict.fromkeys((*row.keys.all_of, *(n for n, _ in row.keys.shapes), *row.needs))
+        number = max(block_numbers(view, row.blocks), default=0)
+        first, last = f"{row.blocks}.0.", f"{row.blocks}.{number}."
+        lost = tuple(
+            pattern
+            for pattern in wanted
+            if not view.has(pattern) and not view.has(pattern.replace(first, last))
+        )
+        held = len(wanted) - len(lost)
+        if held >= _FEWEST_PARTS and held > most * len(wanted):
+            most = held / len(wanted)
+            best = Claim(row.architecture, missing=lost or row.keys.missing(view))
+    return best
+
+
+def damaged(architecture: str, lacking: Iterable[str], clashing: Iterable[str]) -> Claim | None:
+    """The claim of a denoiser that lacks parts or whose shapes contradict; None for a whole one."""
+    lost = tuple(dict.fromkeys(lacking))
+    if lost:
+        return Claim(architecture, missing=lost)
+    unfit = tuple(clashing)
+    fitting = tuple(f"a shape of {name} that fits the others" for name in unfit)
+    return Claim(architecture, missing=fitting, clashing=unfit) if unfit else None
+
+
+def inside(block: str, *sublayers: str) -> tuple[str, ...]:
+    """Patterns of what a block has in it."""
+    return tuple(f"{block}.{sublayer}.*" for sublayer in sublayers)
+
+
+def _lacks(row: DenoiserSignature, view: View) -> Iterator[str]:
+    """What a view lacks of what the row says, and of what its own blocks say of each other."""
+    yield from missing(view, row.needs, row.blocks)
+    yield from unwhole_blocks(view)
+    if row.last_lacks:
+        last = max(block_numbers(view, row.blocks), default=0)
+        if view.has(f"{row.blocks}.{last}.{row.last_lacks}"):
+            yield f"{row.blocks}.{last + 1}"
+    depths = {stem: len(block_numbers(view, stem)) for stem in row.alike}
+    for stem, depth in depths.items():
+        if depth < max(depths.values()):
+            yield f"{stem}.{depth}"
 
 
 def missing(view: View, needs: tuple[str, ...], blocks: str) -> tuple[str, ...]:
@@ -88,11 +148,9 @@ def missing(view: View, needs: tuple[str, ...], blocks: str) -> tuple[str, ...]:
 
 
 def block_numbers(view: View, stem: str) -> frozenset[int]:
-    """The numbers N for which there are tensors named ``stem.N.…``."""
-    cut = len(stem) + 1
-    words = {name[cut:].partition(".")[0] for name in view if name.startswith(f"{stem}.")}
-    numbers = (int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 5)
-    return frozenset(number for number in numbers if number < MOST_BLOCKS)
+    """The numbers N below 1000 for which there are tensors named ``stem.N.…``."""
+    text = "\n" + "\n".join(view)
+    return frozenset(map(int, set(re.findall(rf"\n{re.escape(stem)}\.([0-9]{{1,3}})\.", text))))
 
 
 def outputs(view: View, stem: str) -> int | None:

@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from ..naming import shown
 from ..values import Component, Folder, FolderPart, Header, Identity, Notice
-from .denoiser import first_claim
+from .denoiser import Claim, first_claim, resembling
 from .folder_parts import RECOGNISERS, absent_parts, broken, read_part, settled
 from .hints import declaration, disagreement, prediction, scheduled
 from .others import ADAPTERS, LOOKALIKES, Outline, is_embedding, other_kind
 from .pipeline import kind_of_config, makes_sound, pipeline_families
 from .split import DENOISER_PREFIXES, Split
 from .text_encoder import VISION, find_towers, text_encoder
+from .transformer import TRANSFORMERS
+from .unet import OUTLINES
+from .unet_rows import CASCADE
 from .vae import VAE_PREFIXES, examine_vae
 from .view import View
 
@@ -110,7 +113,19 @@ def _found(split: Split) -> Found:
     other = other_kind(LOOKALIKES, outline, whole)
     if other:
         return Found(other)
-    return Found("unknown", notices=(broken(claim),)) if claim else _parts(split, whole)
+    return Found("unknown", notices=(_damage(claim),)) if claim else _parts(split, whole)
+
+
+def _damage(claim: Claim) -> Notice:
+    """What is wrong with a denoiser: parts that are not there, or shapes that do not fit."""
+    if not claim.clashing:
+        return broken(claim)
+    listed = ", ".join(shown(name, 80) for name in claim.clashing[:5])
+    return Notice(
+        "inconsistent_shapes",
+        f"the names are those of {claim.architecture}, but these shapes do not fit the others:"
+        f" {listed}; the file is damaged or badly merged, download it again",
+    )
 
 
 def _checkpoint(denoiser: Component, split: Split, whole: View) -> Found:
@@ -150,7 +165,7 @@ def _parts(split: Split, whole: View) -> Found:
     """A file without a denoiser: a VAE, text encoders, both, or nothing known."""
     stranger = _unknown_denoiser(split)
     if stranger:
-        return Found("unknown", notices=(stranger,))
+        return Found("unknown", notices=(_resemblance(split) or stranger,))
     vae, remarks = baked_vae(split, "")
     if vae is None:
         vae, more = examine_vae(whole)
@@ -163,13 +178,22 @@ def _parts(split: Split, whole: View) -> Found:
         message = f"besides a VAE the file holds {len(whole) - known} tensors of no known model"
         return Found("unknown", notices=(Notice("unknown_architecture", message),))
     kind = _kind(vae is not None, any(texts), any(tower == VISION for _, tower in towers))
-    return Found(kind, components, remarks)
+    likeness = _resemblance(split) if kind == "unknown" and not remarks else None
+    return Found(kind, components, (*remarks, *((likeness,) if likeness else ())))
 
 
 def _kind(vae: bool, text: bool, vision: bool) -> str:
     if vae:
         return "bundle" if text else "vae"
     return "text_encoder" if text else "clip_vision" if vision else "unknown"
+
+
+def _resemblance(split: Split) -> Notice | None:
+    """What a file lacks of the denoiser that it has most of."""
+    table = (*TRANSFORMERS, *CASCADE, *OUTLINES)
+    claims = (resembling(table, view) for view in split.views(DENOISER_PREFIXES))
+    claim = next((claim for claim in claims if claim), None)
+    return broken(claim) if claim else None
 
 
 def _unknown_denoiser(split: Split) -> Notice | None:

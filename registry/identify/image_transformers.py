@@ -8,10 +8,21 @@ leejet/stable-diffusion.cpp src/model.h. A row stands above every row that its n
 from __future__ import annotations
 
 from .denoiser import DenoiserSignature as Row
+from .denoiser import inside
 from .view import Keys
 
-_BFL = ("final_layer.linear.*", "single_blocks.0.*", "txt_in.*")
+_STREAMS = (
+    *inside("double_blocks.0", "img_attn", "img_mlp", "txt_attn", "txt_mlp"),
+    *inside("single_blocks.0", "linear1", "linear2"),
+)
+_BFL = ("final_layer.linear.*", "txt_in.*", *_STREAMS)
 """What every transformer in the layout of black-forest-labs/flux has."""
+_WIDTHS = (
+    *(("img_in.weight", 0), ("txt_in.weight", 0), ("final_layer.linear.weight", 1)),
+    ("double_blocks.0.img_attn.proj.weight", 0),
+)
+"""Extents that are the width of such a transformer."""
+_REFINERS = ("noise_refiner", "context_refiner")
 _MMDIT = ("norm_out.linear.*", "proj_out.*")
 """What diffusers' double- and single-stream transformers end with."""
 _LUMINA = ("layers.0.*", "noise_refiner.0.*", "context_refiner.0.*")
@@ -25,8 +36,15 @@ IMAGE_TRANSFORMERS = (
         Keys(("joint_blocks.0.context_block.attn.qkv.weight",)),
         out="final_layer.linear",
         per_channel=4,
-        needs=("x_embedder.proj.weight", "context_embedder.*", "t_embedder.*", "final_layer.*"),
+        needs=(
+            *inside("joint_blocks.0", "x_block.attn", "x_block.mlp"),
+            "x_embedder.proj.weight",
+            "context_embedder.*",
+            "t_embedder.*",
+            "final_layer.*",
+        ),
         blocks="joint_blocks",
+        last_lacks="context_block.mlp.*",
     ),
     Row(
         "mmdit-sd3",
@@ -38,8 +56,14 @@ IMAGE_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("context_embedder.*", "transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff"),
+            "context_embedder.*",
+            "transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
+        last_lacks="ff_context.*",
     ),
     # FLUX and its descendants, original layout
     Row(
@@ -49,8 +73,9 @@ IMAGE_TRANSFORMERS = (
         Keys(("double_stream_modulation_img.lin.weight", "img_in.weight")),
         out="final_layer.linear",
         per_channel=4,
-        needs=("double_blocks.0.*", *_BFL),
+        needs=_BFL,
         blocks="single_blocks",
+        widths=_WIDTHS,
     ),
     Row(
         "flux3",
@@ -65,7 +90,7 @@ IMAGE_TRANSFORMERS = (
         "original",
         ("pixel",),
         Keys(("distilled_guidance_layer.norms.0.*", "nerf_blocks.0.*")),
-        needs=("double_blocks.0.*", "single_blocks.0.*", "txt_in.*"),
+        needs=("txt_in.*", *_STREAMS),
         blocks="double_blocks",
     ),
     Row(
@@ -80,6 +105,7 @@ IMAGE_TRANSFORMERS = (
         per_channel=4,
         needs=_BFL,
         blocks="double_blocks",
+        widths=_WIDTHS,
     ),
     Row(
         "ovis-image",
@@ -90,6 +116,7 @@ IMAGE_TRANSFORMERS = (
         per_channel=4,
         needs=_BFL,
         blocks="double_blocks",
+        widths=_WIDTHS,
     ),
     Row(
         "longcat-image",
@@ -104,6 +131,7 @@ IMAGE_TRANSFORMERS = (
         per_channel=4,
         needs=("time_in.*", *_BFL),
         blocks="double_blocks",
+        widths=_WIDTHS,
     ),
     Row(
         "flux1",
@@ -114,6 +142,7 @@ IMAGE_TRANSFORMERS = (
         per_channel=4,
         needs=("time_in.*", "vector_in.*", *_BFL),
         blocks="double_blocks",
+        widths=_WIDTHS,
     ),
     # FLUX and its descendants, diffusers layout
     Row(
@@ -142,7 +171,13 @@ IMAGE_TRANSFORMERS = (
         Keys(("x_embedder.weight", "distilled_guidance_layer.norms.0.*", "transformer_blocks.0.*")),
         out="proj_out",
         per_channel=4,
-        needs=("context_embedder.*", "single_transformer_blocks.0.*", "proj_out.*"),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "context_embedder.*",
+            "single_transformer_blocks.0.*",
+            "proj_out.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -168,7 +203,13 @@ IMAGE_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("transformer_blocks.0.*", "single_transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "transformer_blocks.0.*",
+            "single_transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -178,7 +219,13 @@ IMAGE_TRANSFORMERS = (
         Keys(("x_embedder.weight", "context_embedder_norm.weight")),
         out="proj_out",
         per_channel=4,
-        needs=("transformer_blocks.0.*", "single_transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "transformer_blocks.0.*",
+            "single_transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -187,7 +234,13 @@ IMAGE_TRANSFORMERS = (
         ("wan22",),
         Keys(("x_embedder.weight", "caption_projection.0.linear.weight", "transformer_blocks.0.*")),
         out="proj_out",
-        needs=("time_embed.*", "single_transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "time_embed.*",
+            "single_transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -197,7 +250,13 @@ IMAGE_TRANSFORMERS = (
         Keys(("x_embedder.weight", "time_embed.timestep_embedder.linear_1.weight")),
         out="proj_out",
         per_channel=4,
-        needs=("transformer_blocks.0.*", "single_transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "transformer_blocks.0.*",
+            "single_transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
     ),
     # On the latents of FLUX.2, 32 channels in 2x2 patches
@@ -208,7 +267,11 @@ IMAGE_TRANSFORMERS = (
         Keys(("x_embedder.weight", "perceiver.latent_queries")),
         out="final_layer.linear",
         per_channel=4,
-        needs=("layers.0.*", "final_layer.linear.*"),
+        needs=(
+            *inside("layers.0", "attention", "feed_forward"),
+            "layers.0.*",
+            "final_layer.linear.*",
+        ),
         blocks="layers",
     ),
     Row(
@@ -218,7 +281,7 @@ IMAGE_TRANSFORMERS = (
         Keys(("layers.0.mlp.linear_fc2.weight", "x_embedder.proj.weight")),
         out="final_linear",
         per_channel=4,
-        needs=("text_proj.*", "final_linear.*"),
+        needs=(*inside("layers.0", "self_attention", "mlp"), "text_proj.*", "final_linear.*"),
         blocks="layers",
     ),
     Row(
@@ -244,7 +307,11 @@ IMAGE_TRANSFORMERS = (
         Keys(("embed_image_indicator.weight", "input_proj.weight")),
         out="final_layer.linear",
         per_channel=4,
-        needs=("layers.0.*", "final_layer.linear.*"),
+        needs=(
+            *inside("layers.0", "attention", "feed_forward"),
+            "layers.0.*",
+            "final_layer.linear.*",
+        ),
         blocks="layers",
     ),
     Row("sefi-image", "original", ("flux2",), Keys(("dual_time_embed.semantic_embedder.*",))),
@@ -263,7 +330,7 @@ IMAGE_TRANSFORMERS = (
         "diffusers",
         ("wan21",),
         Keys(("txt_norm.weight", "img_in.weight", "transformer_blocks.0.encoder_proj.*")),
-        needs=_MMDIT,
+        needs=(*inside("transformer_blocks.0", "attn", "img_mlp"), *_MMDIT),
         blocks="transformer_blocks",
     ),
     Row(
@@ -282,7 +349,10 @@ IMAGE_TRANSFORMERS = (
         ("qwen-image-2.1",),
         Keys(("txt_in.text_norm.weight", "img_in.weight", "transformer_blocks.0.*")),
         out="proj_out",
-        needs=("proj_out.*",),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "img_mlp"),
+            "proj_out.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -300,7 +370,11 @@ IMAGE_TRANSFORMERS = (
         Keys(("text_fusion.projector.weight", "img_in.weight")),
         out="final_layer.linear",
         per_channel=4,
-        needs=("transformer_blocks.0.*", "final_layer.linear.*"),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff"),
+            "transformer_blocks.0.*",
+            "final_layer.linear.*",
+        ),
         blocks="transformer_blocks",
     ),
     # HunyuanImage; its refiner works on the latents of HunyuanVideo 1.5's VAE, two frames packed
@@ -313,7 +387,13 @@ IMAGE_TRANSFORMERS = (
             shapes=(("img_in.proj.weight", (None, None, None, None)),),
         ),
         out="final_layer.linear",
-        needs=("double_blocks.0.*", "single_blocks.0.*", "final_layer.linear.*"),
+        needs=(
+            *inside("double_blocks.0", "img_mlp", "txt_mlp"),
+            *inside("single_blocks.0", "linear1", "linear2"),
+            "double_blocks.0.*",
+            "single_blocks.0.*",
+            "final_layer.linear.*",
+        ),
         blocks="double_blocks",
     ),
     Row(
@@ -325,7 +405,13 @@ IMAGE_TRANSFORMERS = (
             none_of=("vector_in.*", "vision_in.*"),
             shapes=(("img_in.proj.weight", (None, None, 1, 1, 1)),),
         ),
-        needs=("double_blocks.0.*", "single_blocks.0.*", "final_layer.linear.*"),
+        needs=(
+            *inside("double_blocks.0", "img_mlp", "txt_mlp"),
+            *inside("single_blocks.0", "linear1", "linear2"),
+            "double_blocks.0.*",
+            "single_blocks.0.*",
+            "final_layer.linear.*",
+        ),
         blocks="double_blocks",
     ),
     Row(
@@ -337,7 +423,13 @@ IMAGE_TRANSFORMERS = (
             shapes=(("x_embedder.proj.weight", (None, None, None, None)),),
         ),
         out="proj_out",
-        needs=("transformer_blocks.0.*", "single_transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "transformer_blocks.0.*",
+            "single_transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -351,7 +443,12 @@ IMAGE_TRANSFORMERS = (
             ),
             shapes=(("x_embedder.proj.weight", (None, None, 1, 1, 1)),),
         ),
-        needs=("transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
     ),
     # Lumina and relatives
@@ -360,8 +457,14 @@ IMAGE_TRANSFORMERS = (
         "original",
         ("pixel",),
         Keys(("cap_embedder.1.weight", "dec_net.cond_embed.weight")),
-        needs=_LUMINA,
+        needs=(
+            *inside("layers.0", "attention", "feed_forward"),
+            *inside("noise_refiner.0", "attention", "feed_forward"),
+            *inside("context_refiner.0", "attention", "feed_forward"),
+            *_LUMINA,
+        ),
         blocks="layers",
+        alike=_REFINERS,
     ),
     Row(
         "z-image",
@@ -373,8 +476,16 @@ IMAGE_TRANSFORMERS = (
         ),
         out="final_layer.linear",
         per_channel=4,
-        needs=("x_embedder.weight", "final_layer.linear.*", *_LUMINA),
+        needs=(
+            *inside("layers.0", "attention", "feed_forward"),
+            *inside("noise_refiner.0", "attention", "feed_forward"),
+            *inside("context_refiner.0", "attention", "feed_forward"),
+            "x_embedder.weight",
+            "final_layer.linear.*",
+            *_LUMINA,
+        ),
         blocks="layers",
+        alike=_REFINERS,
     ),
     Row(
         "z-image",
@@ -383,8 +494,14 @@ IMAGE_TRANSFORMERS = (
         Keys(("all_x_embedder.2-1.weight", "all_final_layer.2-1.linear.weight")),
         out="all_final_layer.2-1.linear",
         per_channel=4,
-        needs=_LUMINA,
+        needs=(
+            *inside("layers.0", "attention", "feed_forward"),
+            *inside("noise_refiner.0", "attention", "feed_forward"),
+            *inside("context_refiner.0", "attention", "feed_forward"),
+            *_LUMINA,
+        ),
         blocks="layers",
+        alike=_REFINERS,
     ),
     Row(
         "lumina2",
@@ -393,8 +510,16 @@ IMAGE_TRANSFORMERS = (
         Keys(("cap_embedder.1.weight", "noise_refiner.0.attention.k_norm.weight")),
         out="final_layer.linear",
         per_channel=4,
-        needs=("x_embedder.weight", "final_layer.linear.*", *_LUMINA),
+        needs=(
+            *inside("layers.0", "attention", "feed_forward"),
+            *inside("noise_refiner.0", "attention", "feed_forward"),
+            *inside("context_refiner.0", "attention", "feed_forward"),
+            "x_embedder.weight",
+            "final_layer.linear.*",
+            *_LUMINA,
+        ),
         blocks="layers",
+        alike=_REFINERS,
     ),
     Row(
         "boogu",
@@ -423,7 +548,10 @@ IMAGE_TRANSFORMERS = (
         Keys(("patch_embedder.proj.weight", "layers.0.gate")),
         out="norm_out.linear_2",
         per_channel=8,
-        needs=("norm_out.linear_2.*",),
+        needs=(
+            *inside("layers.0", "attn1", "feed_forward"),
+            "norm_out.linear_2.*",
+        ),
         blocks="layers",
     ),
     Row(
@@ -443,8 +571,15 @@ IMAGE_TRANSFORMERS = (
         Keys(("x_embedder.weight", "time_caption_embed.caption_embedder.0.weight")),
         out="norm_out.linear_2",
         per_channel=4,
-        needs=("norm_out.linear_2.*", *_LUMINA),
+        needs=(
+            *inside("layers.0", "attn", "feed_forward"),
+            *inside("noise_refiner.0", "attn", "feed_forward"),
+            *inside("context_refiner.0", "attn", "feed_forward"),
+            "norm_out.linear_2.*",
+            *_LUMINA,
+        ),
         blocks="layers",
+        alike=_REFINERS,
     ),
     # HiDream
     Row(
@@ -486,7 +621,13 @@ IMAGE_TRANSFORMERS = (
         Keys(("pos_embed.proj.weight", "joint_transformer_blocks.0.attn.add_k_proj.*")),
         out="proj_out",
         per_channel=4,
-        needs=("context_embedder.*", "single_transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("joint_transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "ff"),
+            "context_embedder.*",
+            "single_transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="single_transformer_blocks",
     ),
     Row(
@@ -506,7 +647,12 @@ IMAGE_TRANSFORMERS = (
         Keys(("text_embedding_padding", "time_extra_emb.timestep_embedder.linear_1.weight")),
         out="proj_out",
         per_channel=8,
-        needs=("pos_embed.proj.weight", "blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("blocks.0", "attn1", "attn2", "ff"),
+            "pos_embed.proj.weight",
+            "blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="blocks",
     ),
     Row(
@@ -516,7 +662,7 @@ IMAGE_TRANSFORMERS = (
         Keys(("patch_embedding.output_image_proj.weight", "layers.0.*")),
         out="proj_out",
         per_channel=4,
-        needs=_MMDIT,
+        needs=(*inside("layers.0", "self_attn", "mlp"), *_MMDIT),
         blocks="layers",
     ),
     Row(
@@ -555,7 +701,12 @@ IMAGE_TRANSFORMERS = (
             *("pixart", "original", families, keys),
             out="final_layer.linear",
             per_channel=8,
-            needs=("x_embedder.proj.weight", "y_embedder.*", "final_layer.linear.*"),
+            needs=(
+                *inside("blocks.0", "attn", "cross_attn", "mlp"),
+                "x_embedder.proj.weight",
+                "y_embedder.*",
+                "final_layer.linear.*",
+            ),
             blocks="blocks",
         )
         for families, keys in (
@@ -582,7 +733,11 @@ IMAGE_TRANSFORMERS = (
             ),
             out="proj_out",
             per_channel=8,
-            needs=("caption_projection.*", "transformer_blocks.0.*"),
+            needs=(
+                *inside("transformer_blocks.0", "attn1", "attn2", "ff"),
+                "caption_projection.*",
+                "transformer_blocks.0.*",
+            ),
             blocks="transformer_blocks",
         )
         for families, more in (
@@ -597,7 +752,10 @@ IMAGE_TRANSFORMERS = (
         Keys(("pos_embed.proj.weight", "proj_out_1.weight", "proj_out_2.weight")),
         out="proj_out_2",
         per_channel=8,
-        needs=("transformer_blocks.0.*",),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "ff"),
+            "transformer_blocks.0.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -618,7 +776,11 @@ IMAGE_TRANSFORMERS = (
         Keys(("image_projector.proj.weight", "prior_token_embedding.weight")),
         out="proj_out",
         per_channel=4,
-        needs=("transformer_blocks.0.*", "proj_out.*"),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "ff"),
+            "transformer_blocks.0.*",
+            "proj_out.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -630,7 +792,12 @@ IMAGE_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("patch_embed.text_proj.weight", "transformer_blocks.0.*", *_MMDIT),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "ff"),
+            "patch_embed.text_proj.weight",
+            "transformer_blocks.0.*",
+            *_MMDIT,
+        ),
         blocks="transformer_blocks",
     ),
     # PRX comes with three autoencoders; the width of a patch tells which
@@ -641,7 +808,11 @@ IMAGE_TRANSFORMERS = (
                 ("blocks.0.attention.img_qkv_proj.weight",),
                 shapes=(("img_in.weight", (None, patch)),),
             ),
-            needs=("txt_in.*", "final_layer.linear.*"),
+            needs=(
+                *inside("blocks.0", "attention", "gate_proj", "down_proj"),
+                "txt_in.*",
+                "final_layer.linear.*",
+            ),
             blocks="blocks",
         )
         for family, patch in (("flux1", 64), ("sana-dcae", 32), ("pixel", 768))

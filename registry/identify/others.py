@@ -30,7 +30,7 @@ class Lookalike:
 ADAPTERS = (
     # Asked before anything else: an adapter has the names of the model that it adapts.
     # yzkee/ComfyUI comfy/lora.py, comfy/weight_adapter; kohya-ss/sd-scripts networks;
-    # Mikubill/sd-webui-controlnet; tencent-ailab/IP-Adapter; guoyww/AnimateDiff.
+    # XLabs-AI/x-flux; Mikubill/sd-webui-controlnet; tencent-ailab/IP-Adapter; guoyww/AnimateDiff.
     Lookalike("pixel_space", ("pixel_space_vae",)),
     Lookalike("ip_adapter", ("ip_adapter", "image_proj", "ip_adapter_proj_model", "id_adapter")),
     Lookalike("ip_adapter", ("pulid_ca", "pulid_encoder", "redux_up", "id_encoder")),
@@ -45,6 +45,7 @@ ADAPTERS = (
         "lora",
         tails=(
             *(".lora_up.", ".lora_down.", ".lora_A.", ".lora_B.", ".lora_mid.", "_lora.up."),
+            *("_lora1.up.", "_lora1.down.", "_lora2.up.", "_lora2.down."),
             *("_lora.down.", ".lora.up.", ".lora.down.", ".lora_linear_layer.", ".lora_magnitude"),
             *(".hada_w1_a", ".hada_w2_a", ".lokr_w1", ".lokr_w2", ".oft_blocks", ".oft_diag"),
             *(".oft_R", ".boft_", ".dora_scale", ".on_input", ".a1.weight", ".b1.weight"),

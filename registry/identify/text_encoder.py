@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from ..values import Component
+from ..naming import shown
+from ..values import Component, Notice
 from .denoiser import ANY, component_of
 from .view import Keys, View
+from .wholeness import gaps, stacks
 
 ANCHORS = {
     # The attention of layer 0 in each kind of tower; the text before it in a name is its prefix.
@@ -139,7 +141,16 @@ def text_encoder(view: View, tower: str) -> Component | None:
         and row.keys.holds(inner)
     )
     layout = _LAYOUTS.get(tower, "transformers")
-    return component_of(view, row.architecture, layout, None, role="text_encoder")
+    notices = tuple(_gap_notice(view))
+    return component_of(view, row.architecture, layout, None, role="text_encoder", notices=notices)
+
+
+def _gap_notice(view: View) -> Iterator[Notice]:
+    """A word on layers that are skipped in the numbering: most programs load the rest silently."""
+    lost = [block for stem, stack in stacks(view).items() for block in gaps(stem, stack)]
+    if lost:
+        listed = ", ".join(shown(block, 80) for block in lost[:5])
+        yield Notice("parts_missing", f"the text encoder lacks {listed}; download the file again")
 
 
 def _vocabulary(view: View) -> int | None:

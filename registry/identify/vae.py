@@ -12,8 +12,9 @@ from ..values import Component, Latent, Notice
 from .vae_config import narrowed
 from .vae_kl import IMAGE_CHANNELS, KlSpace, KlStructure
 from .vae_rows import VaeSignature
-from .vae_shapes import unfit_biases
+from .vae_shapes import contradictions
 from .vae_tables import LEFTOVERS, LOOKALIKES, QUANTISATION, QUANTISED, SIGNATURES, WIDEST_CODE
+from .vae_whole import astray
 from .view import View
 
 VAE_PREFIXES = (
@@ -85,8 +86,10 @@ def _candidates(view: View) -> Iterator[tuple[str, VaeSignature]]:
 
 def _remains_of_decoder(view: View, row: VaeSignature) -> int:
     """Tensors of a decoder that is not whole enough to prove the row, beside a whole encoder."""
-    if row.decoder is None or row.overlapping:
+    if row.overlapping:
         return 0
+    if row.decoder is None:
+        return sum(name.startswith("decoder.") for name in view)
     return row.decoder.found(view, _accessory)
 
 
@@ -122,6 +125,8 @@ class _Measured:
         self.notices: tuple[Notice, ...] = ()
         self.kl = KlStructure(view) if row.kl else None
         self.parts = tuple(half for half in ("encoder", "decoder") if self._there(half))
+        if not self.damaged:
+            self._note(*self._astray())
         self.channels = self._channels(part)
 
     def component(self, layout_prefix: str, config: Mapping[str, object]) -> Component | None:
@@ -161,11 +166,11 @@ class _Measured:
         found = half.found(self.view, _accessory)
         if found == 0:
             return False
-        whole, example = half.tensors, ""
-        if self.kl is not None:
-            missing = self.kl.missing(part)
+        whole, example = half.whole(found), ""
+        missing = self.kl.missing(part) if self.kl else None
+        if missing and missing.names:
             whole, found = missing.expected, missing.expected - len(missing.names)
-            example = f" ({shown(missing.names[0])} ...)" if missing.names else ""
+            example = f" ({shown(missing.names[0])} ...)"
         if found < whole:
             self._note(
                 Notice(
@@ -174,6 +179,12 @@ class _Measured:
                 )
             )
         return True
+
+    def _astray(self) -> Iterator[Notice]:
+        """The first of the tensors beside the halves that is not there though its partner is."""
+        for name in astray(self.view, self.row, len(self.parts) == 2):
+            yield Notice("parts_missing", f"the VAE lacks {shown(name)}")
+            return
 
     def _channels(self, part: str) -> int | None:
         """Latent channels as the half that proved the row says it, else the row's only ones."""
@@ -184,7 +195,7 @@ class _Measured:
 
     def _contradictory(self) -> bool:
         """Whether shapes rule out that this is one working VAE; notes which."""
-        faults = [*self._disagreements(), *unfit_biases(self.view)]
+        faults = [*self._disagreements(), *contradictions(self.view)]
         if self.kl is not None:
             faults += [name for part in self.parts for name in self.kl.contradictions(part)]
             if self.kl.image_channels() - set(IMAGE_CHANNELS):

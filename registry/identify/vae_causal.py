@@ -28,25 +28,29 @@ _LTX_DIFFUSERS = "decoder.mid_block.resnets.0.conv1.conv.weight"
 _LTX_NOT = ("decoder.mid_block.resnets.0.norm1.*", "decoder.conv_norm_out.*", "decoder.norm_out.*")
 
 
+_TIME, _NOISE = "*time_embedder.*", "*.per_channel_scale1"
+"""What LTX-Video 0.9.1 and 0.9.5 add to a decoder; 0.9.5 has no noise any more."""
+
+
 def _ltx(
-    layout: str, anchor: str, family: str, timed: bool, width: int, tensors: int
+    layout: str, family: str, marks: tuple[str, ...], width: int, counts: tuple[int, int]
 ) -> VaeSignature:
-    """An LTX decoder tells its generation by its width and its time embedders."""
-    time = ("*time_embedder.*",)
+    """An LTX decoder tells its generation by its width, its time embedders and its noise."""
+    anchor = _LTX_DIFFUSERS if layout == "diffusers" else _LTX_ORIGINAL
     return VaeSignature(
         f"autoencoder-kl-{'ltx2' if family == 'ltx2' else 'ltx'}-video",
         layout,
         decoder(
-            tensors,
+            counts[0],
             Reading("decoder.conv_in.conv.weight"),
             anchor,
-            any_of=time if timed else (),
-            none_of=_LTX_NOT + (() if timed else time),
+            *marks,
+            none_of=_LTX_NOT + tuple(mark for mark in (_TIME, _NOISE) if mark not in marks),
             shapes=_at("decoder.conv_in.conv.weight", width, 128, None, None, None),
             apart=("decoder.per_channel_statistics.",),
         ),
         encoder(
-            92,
+            counts[1],
             Reading("encoder.conv_out.conv.weight", 0, 1, 1),
             _LTX_BLOCK[layout],
             shapes=(
@@ -92,12 +96,16 @@ LTX_ROWS = (
     ),
     _ltx_encoder("diffusers"),
     _ltx_encoder("original"),
-    _ltx("diffusers", _LTX_DIFFUSERS, "ltx-video", False, 512, 94),
-    _ltx("diffusers", _LTX_DIFFUSERS, "ltx-video", True, 1024, 132),
-    _ltx("diffusers", _LTX_DIFFUSERS, "ltx2", False, 1024, 90),
-    _ltx("original", _LTX_ORIGINAL, "ltx-video", False, 512, 94),
-    _ltx("original", _LTX_ORIGINAL, "ltx-video", True, 1024, 132),
-    _ltx("original", _LTX_ORIGINAL, "ltx2", False, 1024, 90),
+    *(
+        _ltx(layout, *generation)
+        for layout in ("diffusers", "original")
+        for generation in (
+            ("ltx-video", (), 512, (94, 94)),
+            ("ltx-video", (_TIME, _NOISE), 1024, (198, 94)),
+            ("ltx-video", (_TIME,), 1024, (132, 92)),
+            ("ltx2", (), 1024, (90, 92)),
+        )
+    ),
 )
 
 

@@ -203,8 +203,11 @@ def _settled(latent: Latent, config: Config, known: ConfigClass) -> Latent:
 
 
 def _close_to_sd1(config: Config) -> bool:
+    """A scaling factor left out means the class's default; one that is no number means nothing."""
+    if config.get("scaling_factor") is None:
+        return True
     scaling = _number(config, "scaling_factor")
-    return scaling is None or _near(scaling, SCALING_DEFAULT)
+    return scaling is not None and _near(scaling, SCALING_DEFAULT)
 
 
 def _near(one: float, other: float) -> bool:

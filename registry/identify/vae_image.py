@@ -12,8 +12,12 @@ from .view import Shape, View
 
 ANY4: Shape = (None, None, None, None)
 KL4 = KL_SPACES[0].families
-_WITH_DECODER = "decoder.conv_in.weight"
-"""In an encoder's row: this encoder is told from a plain KL one by its decoder alone."""
+_CODEBOOK = ("quantize.embedding.weight", "quant_conv.weight", "post_quant_conv.weight")
+_TEMPORAL = ("*.time_mixer.*", "*.temporal_res_block.*", "*.mix_factor", "*.time_stack.*")
+"""What only SVD's decoder has, in either layout (huggingface/diffusers
+scripts/convert_svd_to_diffusers.py). Where an encoder's row names its decoder's marks, the encoder
+alone is a plain KL one, and nothing is taken for that VAE because something is missing."""
+_CONDITION = "decoder.condition_encoder.*"
 
 DC_SANA = (Space(32, ("sana-dcae",), 32),)
 DC_OTHERS = (
@@ -99,6 +103,7 @@ def _movq(layout: str, block: str, width: int, narrow: int, family: str) -> VaeS
             ),
         ),
         (Space(4, (family,)),),
+        between=_CODEBOOK,
         kl=True,
     )
 
@@ -124,28 +129,43 @@ def _vq(layout: str, block: str) -> VaeSignature:
         ),
         (),
         factors=(None, 1),
+        between=_CODEBOOK,
         kl=True,
     )
 
 
-def _svd(layout: str, marker: str) -> VaeSignature:
+_SVD_BLOCK = {"ldm": "decoder.mid.block_1.*", "diffusers": "decoder.mid_block.resnets.0.*"}
+
+
+def _svd(layout: str) -> VaeSignature:
     return VaeSignature(
         "autoencoder-kl-temporal-decoder",
         layout,
         decoder(
             266,
             Reading("decoder.conv_in.weight"),
-            marker,
+            _SVD_BLOCK[layout],
+            any_of=_TEMPORAL,
             shapes=_at("decoder.conv_in.weight", None, 4, None, None),
         ),
-        encoder(106, Reading("encoder.conv_out.weight", 0, 2), _WITH_DECODER),
+        encoder(
+            106,
+            Reading("encoder.conv_out.weight", 0, 2),
+            _SVD_BLOCK[layout],
+            any_of=_TEMPORAL,
+        ),
         (Space(4, ("sd1",)),),
+        lone_quant=True,
         kl=True,
     )
 
 
 def _dc(
-    layout: str, spaces: tuple[Space, ...], counts: tuple[int, int], marker: str, scaled: str | None
+    layout: str,
+    spaces: tuple[Space, ...],
+    counts: tuple[tuple[int, ...], tuple[int, ...]],
+    marker: str,
+    scaled: str | None,
 ) -> VaeSignature:
     """``scaled`` names the multi-scale attention that the other published DC-AEs do not have."""
     into, out = {
@@ -224,6 +244,7 @@ IMAGE = (
         ),
         encoder(106, Reading("encoder.conv_out.weight", 0, 2), "decoder_unet.conv_in.weight"),
         (Space(4, ("sd1",)),),
+        lone_quant=True,
     ),
     *(
         _movq(layout, block, width, narrow, family)
@@ -232,8 +253,8 @@ IMAGE = (
     ),
     _vq("ldm", "mid.block_1"),
     _vq("diffusers", "mid_block.resnets.0"),
-    _svd("ldm", "decoder.mid.block_1.mix_factor"),
-    _svd("diffusers", "decoder.mid_block.resnets.0.time_mixer.mix_factor"),
+    _svd("ldm"),
+    _svd("diffusers"),
     VaeSignature(
         "autoencoder-kl-allegro",
         "diffusers",
@@ -255,20 +276,32 @@ IMAGE = (
         "asymmetric-autoencoder-kl",
         "diffusers",
         decoder(
-            180,
+            (180, 244),
             Reading("decoder.conv_in.weight"),
-            "decoder.condition_encoder.layers.0.weight",
+            _CONDITION,
             shapes=_at("decoder.conv_in.weight", *ANY4),
         ),
-        encoder(106, Reading("encoder.conv_out.weight", 0, 2), _WITH_DECODER),
+        encoder(106, Reading("encoder.conv_out.weight", 0, 2), _CONDITION),
         (Space(4, KL4, 8),),
         factors=(None, 1),
         kl=True,
     ),
-    _dc("diffusers", DC_SANA, (196, 179), _SCALES, None),
-    _dc("original", DC_SANA, (178, 161), _SCALES_ORIGINAL, None),
-    _dc("diffusers", DC_OTHERS, (212, 150), "*.conv_out.conv_inverted.*", _SCALES),
-    _dc("original", DC_OTHERS, (200, 138), "*.local_module.main.*", _SCALES_ORIGINAL),
+    _dc("diffusers", DC_SANA, ((196,), (179,)), _SCALES, None),
+    _dc("original", DC_SANA, ((178,), (161,)), _SCALES_ORIGINAL, None),
+    _dc(
+        "diffusers",
+        DC_OTHERS,
+        ((212, 240, 268), (150, 178, 206)),
+        "*.conv_out.conv_inverted.*",
+        _SCALES,
+    ),
+    _dc(
+        "original",
+        DC_OTHERS,
+        ((200, 224, 248), (138, 162, 186)),
+        "*.local_module.main.*",
+        _SCALES_ORIGINAL,
+    ),
     VaeSignature(
         "autoencoder-kl-kvae",
         "original",

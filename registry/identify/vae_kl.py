@@ -15,6 +15,8 @@ from .view import View
 _BLOCK = re.compile(r"(encoder|decoder)\.(?:down|up)\.(\d{1,3})\.block\.(\d{1,3})\.")
 _WRAPS = ("", ".norm_layer", ".conv")
 """What other members of the house put between a module's name and its weight."""
+_PACKED = "uint8"
+"""Four-bit weights lie two to a byte, in a shape of the packing's own."""
 _WAYS = {"encoder": "down", "decoder": "up"}
 IMAGE_CHANNELS = (3, 4)
 """RGB and RGBA; the KL autoencoders of audio models have one channel or two."""
@@ -119,6 +121,8 @@ class KlStructure:
                 yield f"{stem}.conv1.weight"
             yield from self._unfit(self._block_extents(stem, width))
             width = self._extent(f"{stem}.conv2", 0) or self._extent(f"{stem}.conv1", 0)
+            sample = f"{stem.partition('.block.')[0]}.{_WAYS[half]}sample.conv"
+            yield from self._unfit([(sample, axis, width) for axis in (0, 1)])
             if stem == f"{half}.mid.block_1":
                 yield from self._unfit(self._attention_extents(half, width))
         yield from self._unfit([(f"{half}.norm_out", 0, width), (f"{half}.conv_out", 1, width)])
@@ -189,8 +193,10 @@ class KlStructure:
 
     def _extent(self, stem: str, axis: int) -> int | None:
         weight = self._weight(stem)
-        return weight.shape[axis] if weight is not None and len(weight.shape) > axis else None
+        if weight is None or weight.dtype == _PACKED or len(weight.shape) <= axis:
+            return None
+        return weight.shape[axis]
 
     def _rank(self, stem: str) -> int | None:
         weight = self._weight(stem)
-        return None if weight is None else len(weight.shape)
+        return None if weight is None or weight.dtype == _PACKED else len(weight.shape)

@@ -36,8 +36,8 @@ class Half:
 
     keys: Keys
     """What proves that the half is there."""
-    tensors: int
-    """How many tensors a whole half has, the smallest published variant's count."""
+    tensors: tuple[int, ...]
+    """How many tensors a whole half has, one count a published variant; more is not less."""
     channels: Reading | None
     names: tuple[str, ...]
     """Beginnings of its tensors' names."""
@@ -52,6 +52,10 @@ class Half:
             if self.apart
             else sum(1 for _ in mine)
         )
+
+    def whole(self, found: int) -> int:
+        """How many tensors the half of ``found`` ones should have: ``found`` where it is whole."""
+        return min((count for count in self.tensors if count >= found), default=found)
 
 
 class Space(NamedTuple):
@@ -78,8 +82,10 @@ class VaeSignature:
     """Spatial and temporal factor where no family and no tensor tells."""
     statistics: tuple[str, ...] = ()
     """Tensors that keep the latents' normalisation in the file."""
-    required: bool = False
-    """Whether the decoder cannot do without those statistics."""
+    between: tuple[str, ...] = ()
+    """Tensors that lie between the halves of every whole file."""
+    lone_quant: bool = False
+    """Whether the encoder has a quantisation convolution and the decoder none."""
     kl: bool = False
     """Built of LDM's levels and blocks, so that every expected tensor is known by name."""
 
@@ -103,7 +109,7 @@ class VaeSignature:
 
 
 def decoder(
-    tensors: int,
+    tensors: int | tuple[int, ...],
     channels: Reading | None,
     *all_of: str,
     any_of: tuple[str, ...] = (),
@@ -113,11 +119,12 @@ def decoder(
     apart: tuple[str, ...] = (),
 ) -> Half:
     """A decoder's row, its test written flat."""
-    return Half(Keys(all_of, any_of, none_of, shapes), tensors, channels, names, apart)
+    counts = tensors if isinstance(tensors, tuple) else (tensors,)
+    return Half(Keys(all_of, any_of, none_of, shapes), counts, channels, names, apart)
 
 
 def encoder(
-    tensors: int,
+    tensors: int | tuple[int, ...],
     channels: Reading | None,
     *all_of: str,
     any_of: tuple[str, ...] = (),
@@ -127,4 +134,5 @@ def encoder(
     apart: tuple[str, ...] = (),
 ) -> Half:
     """An encoder's row, its test written flat."""
-    return Half(Keys(all_of, any_of, none_of, shapes), tensors, channels, names, apart)
+    counts = tensors if isinstance(tensors, tuple) else (tensors,)
+    return Half(Keys(all_of, any_of, none_of, shapes), counts, channels, names, apart)

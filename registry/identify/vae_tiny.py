@@ -158,7 +158,7 @@ TINY = (
         "autoencoder-tiny",
         "original",
         decoder(
-            67,
+            (67, 79),
             Reading("1.weight"),
             shapes=(
                 _square("1.weight", _C, None),
@@ -168,7 +168,7 @@ TINY = (
             names=("",),
         ),
         encoder(
-            67,
+            (67, 79),
             Reading("14.weight", 0),
             shapes=(
                 _square("0.weight", _C, 3),

@@ -155,11 +155,13 @@ SPECIAL = (
             None,
             any_of=("decoder.unpatcher3d.wavelets", "decoder.conv_in.0.conv3d.weight"),
             shapes=_at("decoder.conv_in.0.conv3d.weight", None, 16, None, None, None),
+            apart=("decoder.unpatcher3d.",),
         ),
         encoder(
             136,
             None,
             shapes=_at("encoder.conv_in.0.conv3d.weight", None, 192, None, None, None),
+            apart=("encoder.patcher3d.",),
         ),
         (Space(16, ("cosmos",)),),
         statistics=("latent_mean",),
@@ -189,7 +191,7 @@ WAN_ROWS = (
         "autoencoder-kl-wan",
         "original",
         decoder(
-            106,
+            (106, 108),
             Reading("decoder.conv1.weight"),
             "decoder.head.2.weight",
             "decoder.middle.0.residual.0.gamma",
@@ -227,7 +229,7 @@ WAN_ROWS = (
         "autoencoder-kl-wan",
         "diffusers",
         decoder(
-            106,
+            (106, 108),
             Reading("decoder.conv_in.weight"),
             "decoder.norm_out.gamma",
             "decoder.mid_block.attentions.0.to_qkv.weight",

@@ -8,6 +8,7 @@ A row stands above every row that its names would fit too.
 from __future__ import annotations
 
 from .denoiser import DenoiserSignature as Row
+from .denoiser import inside
 from .view import Keys
 
 _ENDS = ("norm_out.linear.*", "proj_out.*")
@@ -25,7 +26,12 @@ VIDEO_TRANSFORMERS = (
             Keys(("head.modulation",), shapes=(("head.head.weight", (outputs, None)),)),
             out="head.head",
             per_channel=4,
-            needs=("patch_embedding.weight", "time_embedding.0.*", "text_embedding.0.*"),
+            needs=(
+                *inside("blocks.0", "self_attn", "cross_attn", "ffn"),
+                "patch_embedding.weight",
+                "time_embedding.0.*",
+                "text_embedding.0.*",
+            ),
             blocks="blocks",
         )
         for architecture, outputs in (("wan22", 192), ("wan21", None))
@@ -44,7 +50,11 @@ VIDEO_TRANSFORMERS = (
             ),
             out="proj_out",
             per_channel=4,
-            needs=("condition_embedder.text_embedder.linear_1.weight", "blocks.0.*"),
+            needs=(
+                *inside("blocks.0", "attn1", "attn2", "ffn"),
+                "condition_embedder.text_embedder.linear_1.weight",
+                "blocks.0.*",
+            ),
             blocks="blocks",
         )
         for architecture, outputs in (("wan22", 192), ("wan21", None))
@@ -56,7 +66,7 @@ VIDEO_TRANSFORMERS = (
         Keys(("layers.0.mlp_moe_gen.gate_proj.weight", "proj_in.weight")),
         out="proj_out",
         per_channel=4,
-        needs=("proj_out.*", "time_embedder.*"),
+        needs=(*inside("layers.0", "self_attn"), "proj_out.*", "time_embedder.*"),
         blocks="layers",
     ),
     Row(
@@ -72,7 +82,10 @@ VIDEO_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("proj_out.*",),
+        needs=(
+            *inside("double_blocks.0", "attn", "img_mlp", "txt_mlp"),
+            "proj_out.*",
+        ),
         blocks="double_blocks",
     ),
     Row(
@@ -88,7 +101,13 @@ VIDEO_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("transformer_blocks.0.*", "single_transformer_blocks.0.*", *_ENDS),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "transformer_blocks.0.*",
+            "single_transformer_blocks.0.*",
+            *_ENDS,
+        ),
         blocks="transformer_blocks",
     ),
     # Cosmos
@@ -140,7 +159,11 @@ VIDEO_TRANSFORMERS = (
             ),
             out="proj_out",
             per_channel=4,
-            needs=("norm_out.linear_1.weight", "proj_out.*"),
+            needs=(
+                *inside("transformer_blocks.0", "attn1", "attn2", "ff"),
+                "norm_out.linear_1.weight",
+                "proj_out.*",
+            ),
             blocks="transformer_blocks",
         )
         for architecture, family, more in (
@@ -155,7 +178,12 @@ VIDEO_TRANSFORMERS = (
         ("hunyuan-video-1.5",),
         Keys((_REFINER, "vision_in.proj.0.weight")),
         out="final_layer.linear",
-        needs=("img_in.proj.weight", "double_blocks.0.*", "final_layer.linear.*"),
+        needs=(
+            *inside("double_blocks.0", "img_mlp", "txt_mlp"),
+            "img_in.proj.weight",
+            "double_blocks.0.*",
+            "final_layer.linear.*",
+        ),
         blocks="double_blocks",
     ),
     Row(
@@ -165,7 +193,13 @@ VIDEO_TRANSFORMERS = (
         Keys((_REFINER, "vector_in.*"), shapes=(("img_in.proj.weight", (None, None, 1, 2, 2)),)),
         out="final_layer.linear",
         per_channel=4,
-        needs=("double_blocks.0.*", "single_blocks.0.*", "final_layer.linear.*"),
+        needs=(
+            *inside("double_blocks.0", "img_mlp", "txt_mlp"),
+            *inside("single_blocks.0", "linear1", "linear2"),
+            "double_blocks.0.*",
+            "single_blocks.0.*",
+            "final_layer.linear.*",
+        ),
         blocks="double_blocks",
     ),
     Row(
@@ -174,7 +208,12 @@ VIDEO_TRANSFORMERS = (
         ("hunyuan-video-1.5",),
         Keys((_REFINER_DIFFUSERS, "image_embedder.linear_1.weight", "cond_type_embed.weight")),
         out="proj_out",
-        needs=("x_embedder.proj.weight", "transformer_blocks.0.*", *_ENDS),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            "x_embedder.proj.weight",
+            "transformer_blocks.0.*",
+            *_ENDS,
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -187,7 +226,13 @@ VIDEO_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("transformer_blocks.0.*", "single_transformer_blocks.0.*", *_ENDS),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff", "ff_context"),
+            *inside("single_transformer_blocks.0", "attn", "proj_mlp"),
+            "transformer_blocks.0.*",
+            "single_transformer_blocks.0.*",
+            *_ENDS,
+        ),
         blocks="transformer_blocks",
     ),
     # Kandinsky
@@ -206,7 +251,11 @@ VIDEO_TRANSFORMERS = (
         "diffusers",
         ("kandinsky6-sr",),
         Keys(("visual_embeddings.in_layer.weight", "pooled_bias")),
-        needs=("visual_transformer_blocks.0.*", "out_layer.out_layer.*"),
+        needs=(
+            *inside("visual_transformer_blocks.0", "self_attention", "feed_forward"),
+            "visual_transformer_blocks.0.*",
+            "out_layer.out_layer.*",
+        ),
         blocks="visual_transformer_blocks",
     ),
     *(
@@ -218,7 +267,16 @@ VIDEO_TRANSFORMERS = (
             ),
             out="out_layer.out_layer",
             per_channel=4,
-            needs=("text_embeddings.*", "out_layer.out_layer.*"),
+            needs=(
+                *inside(
+                    "visual_transformer_blocks.0",
+                    "self_attention",
+                    "cross_attention",
+                    "feed_forward",
+                ),
+                "text_embeddings.*",
+                "out_layer.out_layer.*",
+            ),
             blocks="visual_transformer_blocks",
         )
         for family, width in (("flux1", 2560), ("hunyuan-video", None))
@@ -251,7 +309,12 @@ VIDEO_TRANSFORMERS = (
         ("ltx2",),
         Keys(("audio_proj_in.weight", "av_cross_attn_video_a2v_gate.linear.weight")),
         out="proj_out",
-        needs=("proj_in.weight", "transformer_blocks.0.*", "proj_out.*"),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "attn2", "ff"),
+            "proj_in.weight",
+            "transformer_blocks.0.*",
+            "proj_out.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -263,7 +326,12 @@ VIDEO_TRANSFORMERS = (
             none_of=("audio_proj_in.weight",),
         ),
         out="proj_out",
-        needs=("caption_projection.*", "transformer_blocks.0.*", "proj_out.*"),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "attn2", "ff"),
+            "caption_projection.*",
+            "transformer_blocks.0.*",
+            "proj_out.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -272,7 +340,11 @@ VIDEO_TRANSFORMERS = (
         ("ltx2",),
         Keys(("attention_y_norm.weight", "plucker_embedder.proj.weight")),
         out="final_layer.linear",
-        needs=("x_embedder.proj.weight", "final_layer.linear.*"),
+        needs=(
+            *inside("blocks.0", "attn", "cross_attn", "mlp"),
+            "x_embedder.proj.weight",
+            "final_layer.linear.*",
+        ),
         blocks="blocks",
     ),
     *(
@@ -311,6 +383,7 @@ VIDEO_TRANSFORMERS = (
         per_channel=4,
         needs=("x_embedder.proj.weight", "final_layer.linear.*"),
         blocks="blocks",
+        last_lacks="mlp_y.*",
     ),
     Row(
         "mochi",
@@ -319,8 +392,14 @@ VIDEO_TRANSFORMERS = (
         Keys(("pos_frequencies", "time_embed.pooler.to_kv.weight")),
         out="proj_out",
         per_channel=4,
-        needs=("patch_embed.proj.weight", "transformer_blocks.0.*", *_ENDS),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "ff"),
+            "patch_embed.proj.weight",
+            "transformer_blocks.0.*",
+            *_ENDS,
+        ),
         blocks="transformer_blocks",
+        last_lacks="ff_context.*",
     ),
     # CogVideoX: 1920 wide is 2B, with another scaling factor than 5B; 1.5 has patches of two frames
     *(
@@ -333,7 +412,7 @@ VIDEO_TRANSFORMERS = (
             ),
             out="proj_out",
             per_channel=per_channel,
-            needs=_COGVIDEOX,
+            needs=(*inside("transformer_blocks.0", "attn1", "ff"), *_COGVIDEOX),
             blocks="transformer_blocks",
         )
         for family, patch, per_channel in (
@@ -393,7 +472,12 @@ VIDEO_TRANSFORMERS = (
         Keys(("audio_proj_in.weight", "token_refiner.refiner_blocks.0.norm1.weight")),
         out="proj_out",
         per_channel=4,
-        needs=("proj_in.weight", "transformer_blocks.0.*", "proj_out.*"),
+        needs=(
+            *inside("transformer_blocks.0", "attn", "ff"),
+            "proj_in.weight",
+            "transformer_blocks.0.*",
+            "proj_out.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -419,7 +503,10 @@ VIDEO_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("transformer_blocks.0.*",),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "attn2", "ff"),
+            "transformer_blocks.0.*",
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -432,7 +519,11 @@ VIDEO_TRANSFORMERS = (
         ),
         out="proj_out",
         per_channel=4,
-        needs=("time_embedding.linear_1.weight", *_ENDS),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "ff"),
+            "time_embedding.linear_1.weight",
+            *_ENDS,
+        ),
         blocks="transformer_blocks",
     ),
     Row(
@@ -442,7 +533,11 @@ VIDEO_TRANSFORMERS = (
         Keys(("pos_embed.proj.weight", "temporal_transformer_blocks.0.scale_shift_table")),
         out="proj_out",
         per_channel=8,
-        needs=("transformer_blocks.0.*", "proj_out.*"),
+        needs=(
+            *inside("transformer_blocks.0", "attn1", "attn2", "ff"),
+            "transformer_blocks.0.*",
+            "proj_out.*",
+        ),
         blocks="transformer_blocks",
     ),
 )

@@ -21,7 +21,8 @@ def flux(inputs: int = 64, outputs: int = 64, **changes: Any) -> Callable[[], Sh
         if guided:
             shapes |= linear("guidance_in.in_layer", width, 256)
         shapes |= blocks("double_blocks", _flux_double(width))
-        shapes |= blocks("single_blocks", linear("linear1", 7 * width, width))
+        single = linear("linear1", 7 * width, width) | linear("linear2", width, 5 * width)
+        shapes |= blocks("single_blocks", single)
         shapes |= linear("final_layer.linear", outputs, width)
         shapes |= changes.get("more", {})
         return {k: v for k, v in shapes.items() if not k.startswith(changes.get("without", "?"))}
@@ -43,11 +44,8 @@ def flux2() -> Shapes:
     shapes = {"img_in.weight": (3072, 128), "txt_in.weight": (3072, 7680)}
     shapes |= {"double_stream_modulation_img.lin.weight": (18432, 3072)}
     shapes |= {"time_in.in_layer.weight": (3072, 256), "final_layer.linear.weight": (128, 3072)}
-    return (
-        shapes
-        | blocks("double_blocks", _flux_double(3072))
-        | blocks("single_blocks", {"linear1.weight": (21504, 3072)})
-    )
+    single = {"linear1.weight": (21504, 3072), "linear2.weight": (3072, 15360)}
+    return shapes | blocks("double_blocks", _flux_double(3072)) | blocks("single_blocks", single)
 
 
 def hunyuan(inputs: tuple[int, ...], outputs: int, width: int = 3072, **more: int) -> Shapes:
@@ -57,8 +55,10 @@ def hunyuan(inputs: tuple[int, ...], outputs: int, width: int = 3072, **more: in
     shapes |= {"txt_in.individual_token_refiner.blocks.0.norm1.weight": (width,)}
     for name, ins in more.items():
         shapes |= linear(name.replace("__", "."), ins if "vision" in name else width, ins)
-    shapes |= blocks("double_blocks", linear("img_attn_qkv", 3 * width, width))
-    shapes |= blocks("single_blocks", linear("linear1", 7 * width, width))
+    double = linear("img_attn_qkv", 3 * width, width)
+    double |= linear("img_mlp.fc1", 4 * width, width) | linear("txt_mlp.fc1", 4 * width, width)
+    single = linear("linear1", 7 * width, width) | linear("linear2", width, 5 * width)
+    shapes |= blocks("double_blocks", double) | blocks("single_blocks", single)
     return shapes | linear("final_layer.linear", outputs, width)
 
 
@@ -68,7 +68,9 @@ def wan(
     """Wan in the layout of its authors."""
     shapes = linear("patch_embedding", width, inputs, 1, 2, 2) | (more or {})
     shapes |= linear("text_embedding.0", width, 4096) | linear("time_embedding.0", width, 256)
-    shapes |= blocks("blocks", {"modulation": (1, 6, width), "ffn.0.weight": (8960, width)})
+    block = {"modulation": (1, 6, width), "ffn.0.weight": (8960, width)}
+    block |= linear("self_attn.q", width, width) | linear("cross_attn.q", width, width)
+    shapes |= blocks("blocks", block)
     return shapes | {"head.modulation": (1, 2, width)} | linear("head.head", 4 * outputs, width)
 
 
@@ -78,13 +80,15 @@ def pixart(tokens: int | None, micro: bool = False) -> Shapes:
     more |= {"y_embedder.y_embedding": (tokens, 4096)} if tokens else {}
     more |= linear("ar_embedder.mlp.0", 384, 256) if micro else {}
     embed = linear("x_embedder.proj", 1152, 4, 2, 2)
-    entries = linear("attn.qkv", 3456, 1152)
+    entries = linear("attn.qkv", 3456, 1152) | linear("cross_attn.proj", 1152, 1152)
+    entries |= linear("mlp.fc1", 4608, 1152)
     return dit(embed, "blocks", entries, "final_layer.linear", 32, 1152, more)
 
 
 def lumina(width: int, text: int, more: Shapes | None = None) -> Shapes:
     """Lumina 2 and Z-Image in the layout of Alpha-VLLM/Lumina-Image-2.0."""
     norm = {"attention.k_norm.weight": (128,), "attention.qkv.weight": (3 * width, width)}
+    norm |= {"feed_forward.w1.weight": (4 * width, width)}
     shapes = linear("x_embedder", width, 64) | linear("cap_embedder.1", width, text) | (more or {})
     for stem in ("layers", "noise_refiner", "context_refiner"):
         shapes |= blocks(stem, norm)
@@ -134,7 +138,9 @@ ORIGINAL_CASES = [
         lambda: dit(
             linear("x_embedder.proj", 1536, 16, 2, 2),
             "joint_blocks",
-            linear("context_block.attn.qkv", 4608, 1536),
+            linear("context_block.attn.qkv", 4608, 1536)
+            | linear("x_block.attn.qkv", 4608, 1536)
+            | linear("x_block.mlp.fc1", 6144, 1536),
             "final_layer.linear",
             64,
             1536,

@@ -30,6 +30,13 @@ def weights(*stems: str) -> Shapes:
 
 
 LORAS: dict[str, Shapes] = {
+    "xlabs-flux": {
+        f"double_blocks.{n}.processor.{part}_lora{side}.{way}.weight": (16, 3072)
+        for n in range(4)
+        for part in ("qkv", "proj")
+        for side in (1, 2)
+        for way in ("down", "up")
+    },
     "kohya": adapted([KOHYA], "lora_up.weight", "lora_down.weight", "alpha"),
     "kohya-conv": adapted([KOHYA], "lora_up.weight", "lora_down.weight", "lora_mid.weight"),
     "peft": adapted([f"unet.{stem}" for stem in ATTENTIONS], "lora_A.weight", "lora_B.weight"),

@@ -207,3 +207,10 @@ def test_config_serves_other_layouts_too() -> None:
     assert component is not None
     assert component.latent is not None
     assert component.latent.family == "sdxl"
+
+
+def test_a_scaling_factor_that_is_no_number_settles_nothing() -> None:
+    """It is stated, so the class's default does not hold either."""
+    config = {"_class_name": "AutoencoderKL", "latent_channels": 4, "scaling_factor": "x"}
+    latent = latent_of_config(config)
+    assert latent is None or latent.family is None

@@ -22,7 +22,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: $(READY) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .

@@ -134,7 +134,7 @@ def test_a_width_of_its_own_is_noticed_without_biases() -> None:
 )
 def test_some_quantised_layers_are_no_damage(tail: str) -> None:
     """Most blocks carry scales, one does not; GPTQ renames the weight besides."""
-    scales = {
+    scales: Shapes = {
         f"transformer_blocks.{n}.attn.{layer}.{tail}": (1,)
         for n in range(8)
         for layer in ("to_q", "to_k", "to_v")

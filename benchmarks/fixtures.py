@@ -63,11 +63,11 @@ def _model(number: int, kind: str) -> tuple[Artifact, Location]:
 
 
 def big_header_file(path: Path) -> Path:
-    """A sparse 6.9 GB file whose header has as many tensors and bytes as a real SDXL checkpoint."""
+    """A sparse 6.9 GB file with the 2,641 tensors and 0.4 MB of header of an SDXL checkpoint."""
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
     for number in range(2641):
-        name = f"model.diffusion_model.output_blocks.{number}.1.transformer_blocks.0.attn2.to_out.w"
+        name = f"model.diffusion_model.output_blocks.{number}.1.transformer_blocks.0.attn2"
         shape = [1280, 1026]
         begin, end = end, end + shape[0] * shape[1] * 2
         entries[name] = {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from ..registry.interrupts import held_back
 from .database import Database, translated
-from .uninterrupted import uninterrupted
 
 Answer = TypeVar("Answer")
 
@@ -44,7 +44,7 @@ def transact(database: Database, engine: Engine, work: Callable[[Connection], An
 
     Raises ``StoreError``; then nothing of the work is recorded.
     """
-    with uninterrupted(), translated(database):
+    with held_back(), translated(database):
         for pause in _PAUSES:
             try:
                 return _once(engine, work)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..registry.errors import StoreError
+from ..registry.interrupts import held_back
 from ..registry.ports import Place, StoredVerdict
 from ..registry.values import Artifact, Location, Model, Rejection, Stamp
 from . import copies, schema
@@ -113,7 +114,8 @@ class RegistryStore:
         if self._reader is None:
             if self._is_absent():
                 return Nothing()
-            self._bring_up_to_date()
+            with held_back():
+                self._bring_up_to_date()
             self._reader = Reader(self._database, self._machine)
         return self._reader
 
@@ -136,10 +138,12 @@ class RegistryStore:
     def _writing(self) -> Writer:
         if self._writer is None:
             self._is_absent()
-            self._bring_up_to_date()
-            from .writer import Writer
+            with held_back():
+                self._bring_up_to_date()
+                # Half an import is worse than none: what comes after it would fail strangely.
+                from .writer import Writer
 
-            self._writer = Writer(self._database, self._machine)
+                self._writer = Writer(self._database, self._machine)
         return self._writer
 
     def _bring_up_to_date(self) -> None:

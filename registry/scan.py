@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from .errors import VaeregError
@@ -15,6 +14,7 @@ from .ports import Place, Store
 from .progress import Watcher
 from .values import Location, Rejection, Stamp
 from .walk import Found, is_gone, walk
+from .workers import Stopped, each
 
 FLUSH_SECONDS = 0.5
 """Results are recorded in transactions of this rhythm: a kill loses no more than this."""
@@ -32,10 +32,6 @@ class Report:
     missing: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     seconds: float = 0.0
-
-
-class Stopped(Exception):
-    """Raised inside a worker when the scan was interrupted."""
 
 
 def scan(
@@ -145,38 +141,19 @@ class _Scan:
     # -- reading ------------------------------------------------------------------------------
 
     def _read(self, todo: list[Found]) -> None:
+        """Read each content once; hard links of one file share the reading."""
         batch = _Batch(self.store, self.known, self.gone, self.report)
-        with ThreadPoolExecutor(self.jobs, thread_name_prefix="scan") as pool:
-            try:
-                for found, outcome in self._outcomes(pool, _linked_together(todo)):
-                    batch.add(found, outcome)
+        groups = _linked_together(todo)
+        try:
+            for group, outcome in each(self._take, groups, self.jobs, self.stop):
+                for found in group:
+                    batch.add(found, _at(outcome, found))
                     self.watcher.finished(found.path)
-            except BaseException:
-                self.stop.set()
-                raise
-            finally:
-                batch.flush()
+        finally:
+            batch.flush()
 
-    def _outcomes(
-        self, pool: ThreadPoolExecutor, groups: Iterator[list[Found]]
-    ) -> Iterator[tuple[Found, Taken | Rejection]]:
-        """Read each content once, a few at a time; hard links of one file share the reading."""
-        running: dict[Future[Taken | Rejection], list[Found]] = {}
-        exhausted = False
-        while running or not exhausted:
-            while not exhausted and len(running) < self.jobs * 2:
-                group = next(groups, None)
-                if group is None:
-                    exhausted = True
-                else:
-                    running[pool.submit(self._take, group[0])] = group
-            done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in done:
-                outcome = future.result()
-                for found in running.pop(future):
-                    yield found, _at(outcome, found)
-
-    def _take(self, found: Found) -> Taken | Rejection:
+    def _take(self, group: list[Found]) -> Taken | Rejection:
+        found = group[0]
         try:
             return take_in(found.path, self._advance)
         except VaeregError as failure:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import itemgetter
 
+from .digests import Progress
 from .errors import VaeregError
 from .intake import take_in
 from .progress import Watcher
 from .values import Model
 from .walk import is_gone
+from .workers import Stopped, each
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +32,20 @@ def verify(models: Sequence[Model], jobs: int, watcher: Watcher) -> list[Checked
     """Hash every recorded place again, in the order of the models; nothing is written."""
     places = [(model, place.path) for model in models for place in model.locations]
     watcher.planned(len(places), sum(_size(path) for _, path in places))
+    stop = threading.Event()
 
-    def one(pair: tuple[Model, str]) -> Checked:
-        checked = _verify(*pair, watcher)
-        watcher.finished(pair[1])
+    def advance(size: int) -> None:
+        if stop.is_set():
+            raise Stopped
+        watcher.advanced(size)
+
+    def one(number: int) -> Checked:
+        checked = _verify(*places[number], advance)
+        watcher.finished(places[number][1])
         return checked
 
-    with ThreadPoolExecutor(jobs, thread_name_prefix="verify") as pool:
-        try:
-            return list(pool.map(one, places))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    done = sorted(each(one, range(len(places)), jobs, stop), key=itemgetter(0))
+    return [checked for _, checked in done]
 
 
 def _size(path: str) -> int:
@@ -50,11 +55,11 @@ def _size(path: str) -> int:
         return 0
 
 
-def _verify(model: Model, path: str, watcher: Watcher) -> Checked:
+def _verify(model: Model, path: str, advance: Progress) -> Checked:
     if is_gone(path):
         return Checked(model.name, path, "missing", "the file is not there any more")
     try:
-        found = take_in(path, watcher.advanced).artifact.digests.sha256
+        found = take_in(path, advance).artifact.digests.sha256
     except VaeregError as failure:
         return Checked(model.name, path, "unreadable", failure.message)
     if found == model.artifact.digests.sha256:

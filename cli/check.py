@@ -89,13 +89,9 @@ def check_command(
         checkpoint, decoder = _side(settings, store, model), _side(settings, store, vae)
         verdict = judge_pair(checkpoint, decoder)
         _remember(settings, store, checkpoint, decoder, verdict)
-    document = {
-        "verdict": verdict.verdict,
-        "confidence": verdict.confidence,
+    document = shapes.verdict(verdict) | {
         "model": shapes.side(checkpoint, "denoiser"),
         "vae": shapes.side(decoder, "vae"),
-        "evidence": [shapes.evidence(found) for found in verdict.evidence],
-        "advice": list(verdict.advice),
         "images": [],
         "probe": {
             "level": "none",

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..registry.errors import NotFound, VaeregError
+from ..registry.errors import VaeregError
 from ..registry.intake import look, take_in
-from ..registry.lookup import find, is_remote, path_of
-from ..registry.naming import shown
+from ..registry.lookup import find, is_remote, path_of, path_on_disk
 from ..registry.values import Component, Digests, Identity
 from . import shapes
 from .context import Context
@@ -70,12 +69,7 @@ def _registered(settings: Context, ref: str) -> str:
     """The path of a model known by name; the registry is only read."""
     with settings.store() as store:
         model = find(store.models(), ref)
-    if model.path is None or not os.path.lexists(model.path):
-        raise NotFound(
-            f"{shown(model.name)} was recorded at {shown(str(model.path))} and is not there now",
-            "plug its drive in, or run vaereg scan on the folder it moved to",
-        )
-    return model.path
+    return path_on_disk(model)
 
 
 def _absolute(ref: str) -> str:

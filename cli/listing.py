@@ -88,7 +88,7 @@ def _wanted(model: Model, kind: Kind | None, family: str | None) -> bool:
         return False
     if kind is Kind.CHECKPOINTS and not has(model, "denoiser"):
         return False
-    return family is None or shapes.model(model)["family"] == family
+    return family is None or _family(model) == family
 
 
 def _answer_models(settings: Context, models: Sequence[Model], paths: bool, zero: bool) -> None:
@@ -124,11 +124,13 @@ def _tell_models(page: Page, models: Sequence[Model]) -> None:
 
 
 def _family_cell(model: Model) -> str:
-    identity = model.artifact.identity
-    part = identity.component("denoiser") or identity.component("vae")
-    if part is None or part.latent is None:
-        return ""
-    return part.latent.family or family_words(part)
+    part = model.artifact.identity.leading
+    return _family(model) or (family_words(part) if part else "")
+
+
+def _family(model: Model) -> str | None:
+    part = model.artifact.identity.leading
+    return part.latent.family if part and part.latent else None
 
 
 def _distinct_names(models: Iterable[Model]) -> dict[str, str]:
@@ -166,7 +168,7 @@ def _pairs(
         vaes = [wanted]
     rows: Rows = []
     for checkpoint in checkpoints:
-        if family is None or shapes.model(checkpoint)["family"] == family:
+        if family is None or _family(checkpoint) == family:
             fits = [
                 fit
                 for fit in matrix.fits(checkpoint, vaes)

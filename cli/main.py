@@ -82,7 +82,7 @@ def hoist(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def _run(options: list[str], rest: list[str]) -> int:
     from .output import Output
 
-    output = Output(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
+    output = Output(as_json="--json" in options)
     try:
         return _dispatch(options, rest)
     except VaeregError as error:

@@ -146,7 +146,7 @@ def fit(found: Fit) -> Json:
 def model(found: Model) -> Json:
     """A registered model, as ``list`` tells it."""
     artifact = found.artifact
-    part = artifact.identity.component("denoiser") or artifact.identity.component("vae")
+    part = artifact.identity.leading
     known = part.latent if part and part.latent else Latent()
     return {
         "name": found.name,

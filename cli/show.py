@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
-from ..registry.errors import NotFound
-from ..registry.lookup import find
-from ..registry.naming import shown
+from ..registry.lookup import find, path_on_disk
 from ..registry.ports import StoredVerdict
 from ..registry.values import Model
 from . import shapes
@@ -50,12 +47,7 @@ def path_command(context: typer.Context, name: Name) -> None:
     settings = Context.of(context)
     with settings.store() as store:
         model = find(store.models(), name)
-    path = model.path
-    if path is None or not os.path.lexists(path):
-        raise NotFound(
-            f"{shown(model.name)} is not on the disk; it was recorded at {shown(str(path))}",
-            "plug its drive in, or run vaereg scan on the folder it moved to",
-        )
+    path = path_on_disk(model)
     if settings.output.as_json:
         settings.output.json({"name": model.name, "path": path})
     else:

@@ -40,25 +40,24 @@ def relation(one: Weights, other: Weights) -> str | None:
     ``other-weights``: they differ; None where they cannot be compared: other shapes, quantised or
     all-zero tensors, a half missing. Raises ``FileError`` where a file cannot be read.
     """
-    encoder = _equal_tensors(one, other, ENCODER_TENSORS)
-    decoder = _equal_tensors(one, other, DECODER_TENSORS)
+    first, second = _by_canonical_name(one), _by_canonical_name(other)
+
+    def equal(names: tuple[str, ...]) -> bool | None:
+        """Whether every tensor that both have is equal; None where none can be compared."""
+        answers = [
+            _equal(one, first[name], other, second[name])
+            for name in names
+            if name in first and name in second
+        ]
+        compared = [answer for answer in answers if answer is not None]
+        return all(compared) if compared else None
+
+    encoder, decoder = equal(ENCODER_TENSORS), equal(DECODER_TENSORS)
     if encoder is None and decoder is None:
         return None
     if encoder is not False and decoder is not False:
         return SAME_WEIGHTS
     return SAME_ENCODER if encoder else OTHER_WEIGHTS
-
-
-def _equal_tensors(one: Weights, other: Weights, names: tuple[str, ...]) -> bool | None:
-    """Whether every tensor that both have is equal; None where none can be compared."""
-    first, second = _by_canonical_name(one), _by_canonical_name(other)
-    answers = [
-        _equal(one, first[name], other, second[name])
-        for name in names
-        if name in first and name in second
-    ]
-    compared = [answer for answer in answers if answer is not None]
-    return all(compared) if compared else None
 
 
 def _by_canonical_name(weights: Weights) -> dict[str, Tensor]:

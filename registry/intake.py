@@ -13,7 +13,7 @@ from .formats.local import LocalFile
 from .identify.identify import identify, identify_folder
 from .known import recognise
 from .naming import shown
-from .values import Artifact, Digests, Folder, Header, Identity, Location, Stamp
+from .values import Artifact, Digests, Folder, Identity, Location, Stamp
 from .walk import folder_stamp
 
 _FOLDER_FILES = (".json", ".safetensors", ".bin", ".gguf", ".pt", ".ckpt", ".txt", ".model")
@@ -123,6 +123,3 @@ def _taken(path: str, stamp: Stamp, identity: Identity, digests: Digests) -> Tak
 def renamed(taken: Taken, path: str, stamp: Stamp) -> Taken:
     """The same content at another place: a hard link or a moved file."""
     return replace(taken, location=Location(path, stamp))
-
-
-__all__ = ["Header", "Taken", "look", "renamed", "take_in"]

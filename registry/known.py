@@ -41,6 +41,12 @@ def known_files() -> dict[str, KnownFile]:
     return {row["sha256"]: KnownFile(**(row | {"sources": tuple(row["sources"])})) for row in rows}
 
 
+def fp16_safe(sha256: str) -> bool | None:
+    """What is published of a content's half-precision range; None where nothing is."""
+    entry = known_files().get(sha256)
+    return None if entry is None else entry.fp16_safe
+
+
 def recognise(identity: Identity, sha256: str) -> tuple[Identity, str | None]:
     """The identity with what the hash settles, and the published name; unchanged when unknown.
 

@@ -49,6 +49,16 @@ def find(models: Sequence[Model], ref: str) -> Model:
     raise _not_found(models, ref)
 
 
+def path_on_disk(model: Model) -> str:
+    """Where a registered model lies; raises ``NotFound`` where it is not there now."""
+    if model.path is None or not os.path.lexists(model.path):
+        raise NotFound(
+            f"{shown(model.name)} was recorded at {shown(str(model.path))} and is not there now",
+            "plug its drive in, or run vaereg scan on the folder it moved to",
+        )
+    return model.path
+
+
 def _by_path(models: Sequence[Model], ref: str) -> list[Model]:
     path = os.path.abspath(ref)
     return [model for model in models if any(place.path == path for place in model.locations)]

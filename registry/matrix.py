@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .known import known_files
+from .known import fp16_safe
 from .ports import StoredVerdict
 from .sides import Side, checkpoint_of, has, vae_of
 from .values import Model, Verdict
@@ -70,7 +70,9 @@ class Matrix:
     def _judge(self, checkpoint: Model, vae: Model, baked: bool) -> tuple[Verdict, str]:
         denoiser, decoder = checkpoint_of(Side.of(checkpoint)), vae_of(Side.of(vae))
         own = checkpoint.artifact.identity.component("vae")
-        verdict = judge(Pair(denoiser, decoder, own, None, baked, _fp16_safe(vae)))
+        verdict = judge(
+            Pair(denoiser, decoder, own, None, baked, fp16_safe(vae.artifact.digests.sha256))
+        )
         return verdict, reason(verdict)
 
     def _class(self, model: Model) -> int:
@@ -79,16 +81,11 @@ class Matrix:
         fingerprint = (
             denoiser and denoiser.latent,
             vae and (vae.latent, vae.parts, vae.notices),
-            _fp16_safe(model),
+            fp16_safe(model.artifact.digests.sha256),
         )
         number = self._classes.setdefault(fingerprint, len(self._classes) + 1)
         self._class_of[model.artifact.digests.sha256] = number
         return number
-
-
-def _fp16_safe(model: Model) -> bool | None:
-    entry = known_files().get(model.artifact.digests.sha256)
-    return None if entry is None else entry.fp16_safe
 
 
 def _best_first(fit: Fit) -> tuple[int, bool, float, str]:

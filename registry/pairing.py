@@ -7,7 +7,7 @@ import os
 from .baked import Weights, relation
 from .formats.catalog import read_header
 from .formats.local import LocalFile
-from .known import known_files
+from .known import fp16_safe
 from .sides import Side, checkpoint_of, vae_of
 from .values import Component, Verdict
 from .verdicts.judge import judge
@@ -24,10 +24,7 @@ def judge_pair(model: Side, vae: Side) -> Verdict:
     same = model.artifact.digests.sha256 == vae.artifact.digests.sha256
     baked = model.artifact.identity.component("vae")
     kin = None if same or baked is None else _relation(model, baked, vae, decoder)
-    entry = known_files().get(vae.artifact.digests.sha256)
-    return judge(
-        Pair(denoiser, decoder, baked, kin, same, None if entry is None else entry.fp16_safe)
-    )
+    return judge(Pair(denoiser, decoder, baked, kin, same, fp16_safe(vae.artifact.digests.sha256)))
 
 
 def _relation(model: Side, baked: Component, vae: Side, decoder: Component) -> str | None:

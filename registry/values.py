@@ -135,6 +135,11 @@ class Identity:
         """The notices of the whole and of its components."""
         return (*self.notices, *(note for part in self.components for note in part.notices))
 
+    @property
+    def leading(self) -> Component | None:
+        """The component that a model is listed by: the denoiser, else the VAE."""
+        return self.component("denoiser") or self.component("vae")
+
     def component(self, role: str) -> Component | None:
         """The first component of that role."""
         return next((part for part in self.components if part.role == role), None)

@@ -1,14 +1,16 @@
 """Names and shapes of AutoencoderKL, in the original (LDM) and in diffusers' layout, of any width.
 
 Structure: CompVis/latent-diffusion ldm/modules/diffusionmodules/model.py (two residual blocks a
-level in the encoder, three in the decoder, one attention in the middle); names of the second
-layout: huggingface/diffusers src/diffusers/models/autoencoders/vae.py.
+level in the encoder, three in the decoder, one attention in the middle).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+
+from ..identify.view import View
+from ..layouts import diffusers_names
+from ..values import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -24,28 +26,10 @@ def autoencoder_kl(
     return shapes
 
 
-def diffusers_name(name: str, levels: int) -> str:
-    """The name of an LDM tensor in diffusers' layout."""
-    for pattern, replacement in _RENAMES:
-        name = re.sub(pattern, replacement, name)
-    # The decoder's levels are counted from the other end.
-    return re.sub(
-        r"decoder\.up\.(\d+)\.", lambda hit: f"decoder.up_blocks.{levels - 1 - int(hit[1])}.", name
-    )
-
-
-_RENAMES = (
-    (r"mid\.block_(\d)\.", lambda hit: f"mid_block.resnets.{int(hit[1]) - 1}."),
-    (r"mid\.attn_1\.norm\.", "mid_block.attentions.0.group_norm."),
-    (r"mid\.attn_1\.([qkv])\.", r"mid_block.attentions.0.to_\1."),
-    (r"mid\.attn_1\.proj_out\.", "mid_block.attentions.0.to_out.0."),
-    (r"encoder\.down\.", "encoder.down_blocks."),
-    (r"\.block\.(\d)\.", r".resnets.\1."),
-    (r"\.downsample\.conv\.", ".downsamplers.0.conv."),
-    (r"\.upsample\.conv\.", ".upsamplers.0.conv."),
-    (r"nin_shortcut", "conv_shortcut"),
-    (r"\.norm_out\.", ".conv_norm_out."),
-)
+def in_diffusers_layout(shapes: Shapes) -> dict[str, str]:
+    """Name in diffusers' layout -> name in ``shapes``, for every tensor of them."""
+    tensors = {name: Tensor(name, "float16", shape, 0, 0) for name, shape in shapes.items()}
+    return {new: name for name, new in diffusers_names(View(tensors)).items()}
 
 
 def _encoder(channels: int, widths: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:

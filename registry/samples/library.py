@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from .autoencoder import Shapes, autoencoder_kl, diffusers_name
+from .autoencoder import Shapes, autoencoder_kl, in_diffusers_layout
 from .unet import sd1_unet, sdxl_unet
 
 Weights = Mapping[str, tuple[float, ...]]
@@ -23,7 +23,7 @@ def build(folder: Path) -> None:
     baked = random_weights(own, seed=1)
     write_checkpoint(checkpoints / "forest_v1.safetensors", sd1_unet(), own, baked)
     write_checkpoint(checkpoints / "harbour_xl.safetensors", sdxl_unet(), {}, {})
-    renamed = {diffusers_name(name, levels=4): name for name in own}
+    renamed = in_diffusers_layout(own)
     write(
         vaes / "vae_final_FIXED.safetensors",
         {name: own[old] for name, old in renamed.items()},

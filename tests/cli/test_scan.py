@@ -141,9 +141,10 @@ def test_a_folder_that_is_not_there_is_one_clear_sentence(vaereg: Vaereg, tmp_pa
 
 
 def test_diffusers_folders_are_one_model(vaereg: Vaereg, tmp_path: Path) -> None:
-    from vaereg.registry.samples.autoencoder import autoencoder_kl, diffusers_name
+    from vaereg.registry.samples.autoencoder import autoencoder_kl, in_diffusers_layout
 
-    shapes = {diffusers_name(name, 4): shape for name, shape in autoencoder_kl(4).items()}
+    own = autoencoder_kl(4)
+    shapes = {new: own[name] for new, name in in_diffusers_layout(own).items()}
     folder = tmp_path / "models" / "my-vae"
     write_safetensors(folder / "diffusion_pytorch_model.safetensors", shapes)
     (folder / "config.json").write_text(

@@ -1,6 +1,6 @@
 """Print every figure that vaereg claims, measured here and now; exit code 1 where a bar is missed.
 
-Usage: python benchmarks/run.py [NAME...]    names: start header digests scan pairs
+Usage: python benchmarks/run.py [NAME...]    names: start header digests scan pairs health kinship
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 import fixtures
+from health import health
+from kinship import related
 from measure import BIN, call_seconds, command_seconds, report
 
 VAEREG = str(BIN / "vaereg")
@@ -126,7 +128,15 @@ def pairs(folder: Path) -> bool:
     )
 
 
-FIGURES = {"start": start, "header": header, "digests": digests, "scan": scan, "pairs": pairs}
+FIGURES = {
+    "start": start,
+    "header": header,
+    "digests": digests,
+    "scan": scan,
+    "pairs": pairs,
+    "health": health,
+    "kinship": related,
+}
 
 
 def main() -> int:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import re
+import os
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.errors import MissingDependency, NotFound, StoreError, UsageError
-from ..registry.intake import take_in
-from ..registry.lookup import find, path_of
-from ..registry.naming import display_name, shown
-from ..registry.pairing import judge_pair
+from ..registry.climb import LEVELS, Answer, Request, climb
+from ..registry.errors import MissingDependency, NotFound, StoreError
 from ..registry.ports import Store, StoredVerdict
-from ..registry.sides import Side
-from ..registry.values import Verdict
 from ..registry.verdicts.rules import RULES_VERSION
-from ..registry.walk import Found, walk
 from . import shapes
 from .context import Context
 from .page import STYLES, Page
+from .probing import DeviceOption, Dtype, DtypeOption, picture_path, prober_maker
+from .taking import side_of
+from .words import size_words
+
+if TYPE_CHECKING:
+    from ..registry.measures import Cost
+    from ..registry.sides import Side
 
 EXIT_CODES = {"compatible": 0, "degraded": 0, "incompatible": 3, "unknown": 4}
 
@@ -37,18 +38,6 @@ class Probe(StrEnum):
     GENERATE = "generate"
 
 
-class Dtype(StrEnum):
-    """The float type that a probe runs in."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    FP16 = "fp16"
-    BF16 = "bf16"
-
-
-DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command("check")(check_command)
@@ -59,90 +48,82 @@ def check_command(
     model: Annotated[str, typer.Option("--model", metavar="REF", help="The checkpoint.")],
     vae: Annotated[str, typer.Option("--vae", metavar="REF", help="The VAE.")],
     probe: Annotated[
-        Probe, typer.Option("--probe", help="How far to go; auto stops at the first answer.")
+        Probe, typer.Option("--probe", help="How far to go; auto stops at the first sure answer.")
     ] = Probe.AUTO,
-    device: Annotated[
-        str, typer.Option("--device", metavar="D", help="For probes: auto, cpu, cuda[:N], mps.")
-    ] = "auto",
-    dtype: Annotated[
-        Dtype, typer.Option("--dtype", help="For probes: the float type to run in.")
-    ] = Dtype.AUTO,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = Dtype.AUTO,
     out: Annotated[
         str | None, typer.Option("--out", metavar="DIR", help="For probes: where pictures go.")
     ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="FILE", help="Compare on this picture, not the test card."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again what is recorded already.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Leave with code 3 on a degraded pair too.")
     ] = False,
 ) -> int:
     """Tell whether a VAE fits a checkpoint, and why. Exit codes: 0 fits, 3 does not, 4 open."""
-    del dtype, out  # They speak of probes; without one the verdict does not depend on them.
-    if not DEVICE.fullmatch(device):
-        raise UsageError(f"there is no device {shown(device)}", "auto, cpu, cuda, cuda:N or mps")
-    if probe not in (Probe.AUTO, Probe.NONE):
+    maker = prober_maker(device, dtype)
+    if probe is Probe.GENERATE:
         raise MissingDependency(
-            f"the {probe} probe is not part of this version of vaereg",
-            "use --probe none: headers, configs, hashes and the baked VAE",
+            "the generate probe is not part of this version of vaereg",
+            "use --probe decode: it compares pictures without generating one",
         )
     settings = Context.of(context)
     started = time.monotonic()
     with settings.store() as store:
-        checkpoint, decoder = _side(settings, store, model), _side(settings, store, vae)
-        verdict = judge_pair(checkpoint, decoder)
-        _remember(settings, store, checkpoint, decoder, verdict)
-    document = shapes.verdict(verdict) | {
-        "model": shapes.side(checkpoint, "denoiser"),
-        "vae": shapes.side(decoder, "vae"),
-        "images": [],
-        "probe": {
-            "level": "none",
-            "device": None,
-            "dtype": None,
-            "seconds": round(time.monotonic() - started, 3),
-            "peak_memory_bytes": None,
-        },
-    }
-    settings.output.answer(document, lambda page: _tell(page, checkpoint, decoder, verdict))
-    return 3 if strict and verdict.verdict == "degraded" else EXIT_CODES[verdict.verdict]
+        checkpoint, decoder = side_of(settings, store, model), side_of(settings, store, vae)
+        again = bool(fresh or image or device != "auto" or dtype is not Dtype.AUTO)
+        picture = picture_path(settings, out, checkpoint, decoder)
+        request = Request(probe.value, maker, picture, image, again)
+        answer = _recalled(store, checkpoint, decoder, request)
+        if answer is None:
+            answer = climb(store, checkpoint, decoder, request)
+            _remember(settings, store, checkpoint, answer)
+    for note in answer.notes:
+        settings.output.note(f"note: {note}")
+    seconds = round(time.monotonic() - started, 3)
+    document = _document(checkpoint, answer, seconds)
+    settings.output.answer(document, lambda page: _tell(page, checkpoint, answer, seconds))
+    verdict = answer.verdict.verdict
+    return 3 if strict and verdict == "degraded" else EXIT_CODES[verdict]
 
 
-def _side(settings: Context, store: Store, ref: str) -> Side:
-    """A registered model as it is recorded; a path that is new or changed is taken in first."""
-    path = path_of(ref)
-    if path is None:
-        return Side.of(find(store.models(), ref))
-    place = store.places().get(path)
-    entry = next(walk(path), None)
-    if (
-        place is not None
-        and place.sha256
-        and isinstance(entry, Found)
-        and entry.path == path
-        and entry.stamp == place.stamp
-        and (recorded := store.by_sha256(place.sha256))
-    ):
-        return Side(display_name(path), path, recorded.artifact)
-    with settings.output.progress("reading") as watcher:
-        watcher.planned(1, entry.stamp.size if isinstance(entry, Found) else 0)
-        taken = take_in(path, watcher.advanced)
-    try:
-        store.remember([(taken.artifact, taken.location)])
-        settings.output.detail(f"recorded {path} as {taken.artifact.digests.sha256[:10]}")
-    except StoreError as failure:
-        settings.output.note(f"note: not recorded. {failure.message}")
-    return Side(display_name(path), path, taken.artifact)
+def _recalled(store: Store, checkpoint: Side, decoder: Side, request: Request) -> Answer | None:
+    """A recorded answer of a probe as deep as asked; an open question is always asked again."""
+    if request.again or request.probe == "none":
+        return None
+    pair = (checkpoint.artifact.digests.sha256, decoder.artifact.digests.sha256)
+    levels = LEVELS[max(LEVELS.index("weights"), LEVELS.index(request.level)) :]
+    for row in reversed(store.verdicts()):
+        if (
+            (row.model_sha256, row.vae_sha256) == pair
+            and row.rules_version == RULES_VERSION
+            and row.level in levels
+            and row.verdict.verdict != "unknown"
+            and all(os.path.exists(path) for path in row.images)
+            and (not row.images or request.picture in row.images)
+        ):
+            steps = (f"recalled from {row.decided_at}",)
+            return Answer(row.verdict, row.level, decoder, steps, row.cost, row.images)
+    return None
 
 
-def _remember(
-    settings: Context, store: Store, checkpoint: Side, decoder: Side, verdict: Verdict
-) -> None:
+def _remember(settings: Context, store: Store, checkpoint: Side, answer: Answer) -> None:
     """Record the verdict; a registry that cannot be written to does not spoil the answer."""
     stored = StoredVerdict(
         checkpoint.artifact.digests.sha256,
-        decoder.artifact.digests.sha256,
-        verdict,
+        answer.vae.artifact.digests.sha256,
+        answer.verdict,
         RULES_VERSION,
-        "none",
+        answer.level,
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        answer.cost,
+        answer.images,
     )
     try:
         store.keep_verdict(stored)
@@ -150,10 +131,27 @@ def _remember(
         settings.output.note(f"note: the verdict is not recorded. {failure.message}")
 
 
-def _tell(page: Page, checkpoint: Side, decoder: Side, verdict: Verdict) -> None:
+def _document(checkpoint: Side, answer: Answer, seconds: float) -> shapes.Json:
+    cost = answer.cost
+    return shapes.verdict(answer.verdict) | {
+        "model": shapes.side(checkpoint, "denoiser"),
+        "vae": shapes.side(answer.vae, "vae"),
+        "images": list(answer.images),
+        "probe": {
+            "level": answer.level,
+            "device": cost.device if cost else None,
+            "dtype": cost.dtype if cost else None,
+            "seconds": cost.seconds if cost else seconds,
+            "peak_memory_bytes": cost.peak_memory_bytes if cost else None,
+        },
+    }
+
+
+def _tell(page: Page, checkpoint: Side, answer: Answer, seconds: float) -> None:
+    verdict = answer.verdict
     sure = f" ({verdict.confidence:.0%} sure)" if verdict.confidence else ""
     page.line(
-        f"{verdict.verdict}: {decoder.name} for {checkpoint.name}{sure}",
+        f"{verdict.verdict}: {answer.vae.name} for {checkpoint.name}{sure}",
         style=f"bold {STYLES[verdict.verdict]}",
     )
     rows = [
@@ -162,3 +160,15 @@ def _tell(page: Page, checkpoint: Side, decoder: Side, verdict: Verdict) -> None
     page.table(["", "Check", "What was found"], rows, stretch="What was found")
     for line in verdict.advice:
         page.line(f"advice: {line}")
+    for image in answer.images:
+        page.line(f"picture: {image}")
+    page.line(f"done: {'; '.join(answer.steps)} ({_cost_words(answer.cost, seconds)})")
+
+
+def _cost_words(cost: Cost | None, seconds: float) -> str:
+    if cost is None:
+        return f"{seconds:.1f} s, no probe"
+    return (
+        f"probe {cost.seconds:.1f} s on {cost.device} in {cost.dtype}, "
+        f"{size_words(cost.peak_memory_bytes)} of memory"
+    )

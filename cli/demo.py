@@ -15,6 +15,9 @@ from ..registry.errors import NoSpace, Unreadable
 from .context import Context
 from .page import Page
 
+TWIN, OTHER = "vae/sdxl_vae.safetensors", "vae/mirror/sdxl_vae.safetensors"
+"""Equal names, shapes and size; one fits harbour_xl, one does not."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
@@ -29,14 +32,8 @@ def demo_command(context: typer.Context) -> None:
     settings = Context.of(context)
     folder = settings.home / "demo"
     library = _library(folder)
-    steps = (
-        ["scan", str(library)],
-        ["list", "--compatible"],
-        ["check", "--model", "forest_v1", "--vae", "vae_final_FIXED"],
-        ["check", "--model", "forest_v1", "--vae", "ae"],
-    )
     told: list[object] = []
-    for words in steps:
+    for words in _steps(library, folder / "pictures"):
         if settings.output.as_json:
             told.append({"command": ["vaereg", *words], "answer": json.loads(_run(folder, words))})
         else:
@@ -47,7 +44,25 @@ def demo_command(context: typer.Context) -> None:
     if settings.output.as_json:
         settings.output.json({"library": str(library), "steps": told})
     else:
-        settings.output.note(f"the library and its registry lie in {folder}")
+        settings.output.note(f"the library, its registry and the pictures lie in {folder}")
+
+
+def _steps(library: Path, pictures: Path) -> list[list[str]]:
+    """The commands, as a user would type them."""
+    twin, other = str(library / TWIN), str(library / OTHER)
+    decode = ["--probe", "decode", "--out", str(pictures)]
+    return [
+        ["scan", str(library)],
+        ["inspect", twin, other],
+        ["list", "--compatible"],
+        ["check", "--model", "harbour_xl", "--vae", twin, *decode],
+        ["check", "--model", "harbour_xl", "--vae", other, *decode],
+        ["check", "--model", "harbour_xl", "--vae", "harbour_v0", *decode],
+        ["check", "--model", "forest_v1", "--vae", "forest_vivid", *decode],
+        ["check", "--model", "forest_v1", "--vae", "vae_final_FIXED"],
+        ["check", "--model", "forest_v1", "--vae", "forest_backup"],
+        ["list", "--compatible"],
+    ]
 
 
 def _library(folder: Path) -> Path:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.errors import VaeregError
-from ..registry.intake import look, take_in
+from ..registry.errors import StoreError, VaeregError
+from ..registry.intake import examine, look, take_in
 from ..registry.lookup import find, is_remote, path_of, path_on_disk
-from ..registry.values import Component, Digests, Identity
+from ..registry.telling import told_by_weights
+from ..registry.values import Component, Digests, Identity, Model
 from . import shapes
 from .context import Context
 from .page import Page
+from .probing import DeviceOption, Dtype, prober_maker
 from .words import family_words, size_words
+
+if TYPE_CHECKING:
+    from ..registry.measures import Health, Reading
+    from ..registry.ports import Prober
 
 
 def register(app: typer.Typer) -> None:
@@ -28,14 +36,20 @@ def inspect_command(
     with_hashes: Annotated[
         bool, typer.Option("--hash", help="Hash the file too; a known hash names it.")
     ] = False,
+    with_weights: Annotated[
+        bool,
+        typer.Option("--weights", help="Read the tensors too: what is damaged, and which family."),
+    ] = False,
+    device: DeviceOption = "auto",
 ) -> int:
     """Tell what a file or diffusers folder is; writes nothing."""
     settings = Context.of(context)
+    prober = prober_maker(device, Dtype.AUTO)
     documents: list[shapes.Json] = []
     failures = 0
     for ref in refs:
         try:
-            document, tell = _inspect(settings, ref, with_hashes)
+            document, tell = _inspect(settings, ref, with_hashes, with_weights, prober)
         except VaeregError as error:
             if len(refs) == 1:
                 raise
@@ -52,17 +66,68 @@ def inspect_command(
     return 1 if failures else 0
 
 
-def _inspect(settings: Context, ref: str, with_hashes: bool) -> tuple[shapes.Json, _Told]:
+def _inspect(
+    settings: Context,
+    ref: str,
+    with_hashes: bool,
+    with_weights: bool,
+    prober: Callable[[], Prober],
+) -> tuple[shapes.Json, _Told]:
     path = path_of(ref) or _registered(settings, ref)
-    if with_hashes:
-        with settings.output.progress("hashing") as watcher:
-            watcher.planned(1, os.path.getsize(path) if os.path.exists(path) else 0)
-            artifact = take_in(path, watcher.advanced).artifact
-        document = shapes.identity(path, artifact.identity, artifact.size, artifact.size)
-        document["hashes"] = shapes.hashes(artifact.digests)
-        return document, _Told(path, artifact.identity, artifact.size, artifact.digests)
-    identity, size, bytes_read = look(path)
-    return shapes.identity(path, identity, size, bytes_read), _Told(path, identity, size)
+    seen = _seen(settings, path, with_hashes, with_weights)
+    if with_weights and _sound(seen.health):
+        seen = replace(seen, identity=_told_by_weights(settings, path, seen.identity, prober))
+    document = shapes.identity(path, seen.identity, seen.size, seen.bytes_read)
+    if seen.health is not None:
+        document["health"] = shapes.health(seen.health)
+    if seen.digests is not None:
+        document["hashes"] = shapes.hashes(seen.digests)
+    return document, _Told(path, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was read of a file or folder, as far as it was asked for."""
+
+    identity: Identity
+    size: int
+    bytes_read: int
+    digests: Digests | None = None
+    health: Health | None = None
+
+
+def _seen(settings: Context, path: str, with_hashes: bool, with_weights: bool) -> _Seen:
+    """The header alone, or all of the file in one reading."""
+    if not (with_hashes or with_weights):
+        return _Seen(*look(path))
+    with settings.output.progress("hashing" if with_hashes else "reading") as watcher:
+        watcher.planned(1, os.path.getsize(path) if os.path.exists(path) else 0)
+        if not with_hashes:
+            identity, size, health = examine(path, watcher.advanced)
+            return _Seen(identity, size, size, health=health)
+        taken = take_in(path, watcher.advanced, whole=True)
+    found = taken.artifact
+    health = taken.health if with_weights else None
+    return _Seen(found.identity, found.size, found.size, found.digests, health)
+
+
+def _told_by_weights(
+    settings: Context, path: str, identity: Identity, prober: Callable[[], Prober]
+) -> Identity:
+    """The identity with the families that the weights tell; the registry lends its references."""
+    models: Sequence[Model] = ()
+    readings: Mapping[str, Reading] = {}
+    try:
+        with settings.store() as store:
+            models, readings = store.models(), store.readings()
+    except StoreError as failure:
+        settings.output.note(f"note: judged without the registry. {failure.message}")
+    return told_by_weights(identity, path, prober, models, readings)
+
+
+def _sound(health: Health | None) -> bool:
+    """Whether it makes sense to run the weights."""
+    return health is None or (health.finite and not health.zeroed_tails)
 
 
 def _registered(settings: Context, ref: str) -> str:
@@ -79,26 +144,39 @@ def _absolute(ref: str) -> str:
 class _Told:
     """What ``inspect`` says to a person."""
 
-    def __init__(
-        self, path: str, identity: Identity, size: int, digests: Digests | None = None
-    ) -> None:
-        self.path, self.identity, self.size, self.digests = path, identity, size, digests
+    def __init__(self, path: str, seen: _Seen) -> None:
+        self.path, self.seen = path, seen
 
     def __call__(self, page: Page) -> None:
-        kind = self.identity.kind.replace("_", " ")
+        seen, identity = self.seen, self.seen.identity
+        kind = identity.kind.replace("_", " ")
         page.line(self.path, style="bold")
-        page.line(f"{kind}, {self.identity.format}, {size_words(self.size)}")
-        if self.identity.components:
-            rows = [_row(part) for part in self.identity.components]
+        page.line(f"{kind}, {identity.format}, {size_words(seen.size)}")
+        if identity.components:
+            rows = [_row(part) for part in identity.components]
             columns = ["Part", "Architecture", "Prefix", "Tensors", "dtype", "Latent family"]
             page.table(columns, rows, stretch="Latent family")
-        for note in self.identity.all_notices:
+        for note in identity.all_notices:
             page.line(f"note: {note.message}")
-        if self.digests is not None:
+        if seen.health is not None:
+            page.line(f"weights: {_health_words(seen.health)}")
+        if seen.digests is not None:
             rows = [
-                [name, str(value)] for name, value in shapes.hashes(self.digests).items() if value
+                [name, str(value)] for name, value in shapes.hashes(seen.digests).items() if value
             ]
             page.table(["Hash", "Value"], rows)
+
+
+def _health_words(health: Health) -> str:
+    """One line; what is wrong with which tensors stands in the notes above it."""
+    facts = [
+        "all numbers finite" if health.finite else "not all numbers finite",
+        f"{health.zero_tensors} zero weight tensors" if health.zero_tensors else "",
+        f"holes in {len(health.zeroed_tails)} tensors" if health.zeroed_tails else "",
+        f"absurd numbers in {len(health.huge_tensors)} tensors" if health.huge_tensors else "",
+        "" if health.archive_crc == "n/a" else f"archive checksums {health.archive_crc}",
+    ]
+    return ", ".join(fact for fact in facts if fact)
 
 
 def _row(part: Component) -> list[str]:

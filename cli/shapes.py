@@ -21,6 +21,7 @@ from ..registry.values import (
 
 if TYPE_CHECKING:
     from ..registry.matrix import Fit
+    from ..registry.measures import Health
     from ..registry.scan import Report
     from ..registry.sides import Side
 
@@ -28,7 +29,7 @@ Json = dict[str, object]
 
 
 def identity(path: str, found: Identity, size: int, bytes_read: int) -> Json:
-    """The ``inspect`` document without hashes."""
+    """The ``inspect`` document without hashes and health."""
     return {
         "path": path,
         "size": size,
@@ -73,6 +74,20 @@ def notice(note: Notice) -> Json:
 def hashes(digests: Digests) -> Json:
     """All digests of a content."""
     return asdict(digests)
+
+
+def health(found: Health) -> Json:
+    """The soundness of weights; the lists beyond the interface only where they name something."""
+    document: Json = {
+        "finite": found.finite,
+        "nan_tensors": list(found.nan_tensors),
+        "inf_tensors": list(found.inf_tensors),
+        "zero_tensors": found.zero_tensors,
+        "archive_crc": found.archive_crc,
+        "fp16_safe": found.fp16_safe,
+    }
+    further = {"zeroed_tails": found.zeroed_tails, "huge_tensors": found.huge_tensors}
+    return document | {key: list(names) for key, names in further.items() if names}
 
 
 def failure(path: str, error: VaeregError) -> Json:

@@ -11,8 +11,9 @@ FROM artifacts
 _COMPONENTS = """
 SELECT c.artifact_id,
   c.role, c.architecture, c.layout, c.prefix, c.parts, c.dtypes, c.tensors, c.parameters, c.notices,
-  f.component_id, f.channels, f.spatial_factor, f.temporal_factor, f.family, f.candidates,
-  f.determined_by, f.confidence, f.scaling_factor, f.shift_factor, f.scaling_determined_by
+  c.content, f.component_id,
+  f.channels, f.spatial_factor, f.temporal_factor, f.family, f.candidates, f.determined_by,
+  f.confidence, f.scaling_factor, f.shift_factor, f.scaling_determined_by
 FROM components c LEFT JOIN fingerprints f ON f.component_id = c.id
 {where} ORDER BY c.artifact_id, c.ordinal
 """
@@ -45,7 +46,8 @@ SELECT path FROM roots WHERE machine = ? ORDER BY path
 
 VERDICTS = """
 SELECT v.id, m.sha256, a.sha256,
-  v.verdict, v.confidence, v.advice, v.rules_version, v.level, v.decided_at
+  v.verdict, v.confidence, v.advice, v.rules_version, v.level, v.decided_at,
+  v.cost, v.images
 FROM verdicts v JOIN artifacts m ON m.id = v.model_id JOIN artifacts a ON a.id = v.vae_id
 ORDER BY v.id
 """
@@ -53,4 +55,10 @@ ORDER BY v.id
 EVIDENCE = """
 SELECT verdict_id, check_name, outcome, expected, found, message
 FROM evidence ORDER BY verdict_id, ordinal
+"""
+
+READINGS = """
+SELECT a.sha256, r.response, r.fit, r.finite, r.contrast, r.trouble
+FROM readings r JOIN artifacts a ON a.id = r.artifact_id
+WHERE r.probes_version = ?
 """

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from ..registry.errors import StoreError
+from ..registry.measures import PROBES_VERSION, Reading
 from ..registry.ports import Place, StoredVerdict
 from ..registry.values import Model, Rejection
 from . import queries, rows
@@ -70,13 +71,18 @@ class Reader:
             checks = _grouped(query(queries.EVIDENCE), rows.evidence_from)
             return tuple(rows.verdict_from(row, checks[row[0]]) for row in query(queries.VERDICTS))
 
+    def readings(self) -> Mapping[str, Reading]:
+        """Every reading that today's probes would make alike, by the model's SHA-256."""
+        with self._reading() as query:
+            return dict(map(rows.reading_from, query(queries.READINGS, PROBES_VERSION)))
+
     @contextmanager
     def _reading(self) -> Iterator[Query]:
         """Also turns a row that makes no sense into an error that says what to do."""
         with self._database.reading() as query:
             try:
                 yield query
-            except (ValueError, TypeError, RecursionError) as error:
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
                 message = f"The registry {self._database.shown} holds a row that makes no sense."
                 raise StoreError(message, "Run `vaereg db check`.") from error
 
@@ -107,6 +113,10 @@ class Nothing:
     def verdicts(self) -> tuple[StoredVerdict, ...]:
         """No verdict."""
         return ()
+
+    def readings(self) -> Mapping[str, Reading]:
+        """No reading."""
+        return {}
 
 
 def _grouped(found: Iterable[Row], make: Callable[[Row], Value]) -> Mapping[int, list[Value]]:

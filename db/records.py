@@ -13,9 +13,11 @@ import math
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from ..registry.measures import PROBES_VERSION, Reading
 from ..registry.naming import shown
 from ..registry.ports import StoredVerdict
 from ..registry.values import (
@@ -55,8 +57,10 @@ def artifact_record(artifact: Artifact) -> Record:
     }
 
 
-def component_record(artifact_id: int, ordinal: int, component: Component) -> Record:
-    """A row of ``components``."""
+def component_record(
+    artifact_id: int, ordinal: int, component: Component, content: str | None = None
+) -> Record:
+    """A row of ``components``; ``content`` is the digest it had before."""
     return {
         "artifact_id": artifact_id,
         "ordinal": ordinal,
@@ -69,6 +73,7 @@ def component_record(artifact_id: int, ordinal: int, component: Component) -> Re
         "tensors": _count(component.tensors),
         "parameters": _count(component.parameters),
         "notices": _notices(component.notices),
+        "content": component.content or content,
     }
 
 
@@ -119,6 +124,22 @@ def verdict_record(model_id: int, vae_id: int, stored: StoredVerdict) -> Record:
         "rules_version": stored.rules_version,
         "decided_at": text(stored.decided_at),
         "advice": json.dumps(stored.verdict.advice),
+        "cost": None if stored.cost is None else json.dumps(asdict(stored.cost)),
+        "images": json.dumps(stored.images),
+    }
+
+
+def reading_record(artifact_id: int, reading: Reading) -> Record:
+    """A row of ``readings``; Python's JSON keeps every float, and NaN and infinities too."""
+    return {
+        "artifact_id": artifact_id,
+        "probes_version": PROBES_VERSION,
+        "response": None if reading.response is None else json.dumps(asdict(reading.response)),
+        "fit": None if reading.fit is None else json.dumps(asdict(reading.fit)),
+        "finite": json.dumps(reading.finite),
+        "contrast": None if reading.contrast is None else json.dumps(reading.contrast),
+        "trouble": optional(reading.trouble),
+        "recorded_at": now(),
     }
 
 

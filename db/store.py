@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..registry.errors import StoreError
 from ..registry.interrupts import held_back
+from ..registry.measures import Reading
 from ..registry.ports import Place, StoredVerdict
 from ..registry.values import Artifact, Location, Model, Rejection, Stamp
 from . import copies, schema
@@ -68,6 +69,10 @@ class RegistryStore:
         """Every recorded verdict, evidence included."""
         return self._reading().verdicts()
 
+    def readings(self) -> Mapping[str, Reading]:
+        """Every recorded reading, by the model's SHA-256."""
+        return self._reading().readings()
+
     def rejections(self) -> tuple[Rejection, ...]:
         """Every file that scans could not take in, by path."""
         return self._reading().rejections()
@@ -103,6 +108,10 @@ class RegistryStore:
     def keep_verdict(self, stored: StoredVerdict) -> None:
         """Record a verdict; raises ``NotFound`` where one of the pair is not recorded."""
         self._writing().keep_verdict(stored)
+
+    def keep_reading(self, sha256: str, reading: Reading) -> None:
+        """Record what running a model's VAE told; raises ``NotFound`` for an unknown model."""
+        self._writing().keep_reading(sha256, reading)
 
     def close(self) -> None:
         """Give the database back."""

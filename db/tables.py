@@ -80,7 +80,8 @@ def _stamp() -> tuple[SchemaItem, ...]:
     )
 
 
-# Lists (notices, parts, dtypes, candidates, advice) are JSON in text columns.
+# Lists (notices, parts, dtypes, candidates, advice, images), a verdict's cost and what a reading
+# measured are JSON in text columns.
 artifacts = Table(
     "artifacts",
     METADATA,
@@ -116,6 +117,7 @@ components = Table(
     Column("tensors", BigInteger, nullable=False),
     Column("parameters", BigInteger, nullable=False),
     _text("notices"),
+    Column("content", Text, index=True),
     UniqueConstraint("artifact_id", "ordinal"),
 )
 
@@ -171,6 +173,8 @@ verdicts = Table(
     Column("rules_version", Integer, nullable=False),
     Column("decided_at", String(40), nullable=False),
     _text("advice"),
+    Column("cost", Text),
+    Column("images", Text),
     UniqueConstraint("model_id", "vae_id", "level"),
 )
 
@@ -184,4 +188,17 @@ evidence = Table(
     Column("expected", Text),
     Column("found", Text),
     _text("message"),
+)
+
+readings = Table(
+    "readings",
+    METADATA,
+    _owner("artifact_id", "artifacts.id", primary_key=True),
+    Column("probes_version", Integer, nullable=False),
+    Column("response", Text),
+    Column("fit", Text),
+    _text("finite"),
+    Column("contrast", Text),
+    Column("trouble", Text),
+    Column("recorded_at", String(32), nullable=False),
 )

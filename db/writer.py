@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..registry.errors import NotFound
+from ..registry.measures import Reading
 from ..registry.naming import shown
 from ..registry.ports import StoredVerdict
 from ..registry.values import Artifact, Evidence, Location, Rejection, Stamp
@@ -116,13 +117,19 @@ class Writer:
         pair = (stored.model_sha256, stored.vae_sha256)
 
         def work(connection: Connection) -> None:
-            ids = _ids(connection, pair)
-            for sha256 in pair:
-                if sha256 not in ids:
-                    message = f"The registry knows no model with the SHA-256 {shown(sha256, 64)}."
-                    raise NotFound(message, "Record it first: vaereg scan DIR.")
+            ids = _recorded(connection, pair)
             row = records.verdict_record(ids[pair[0]], ids[pair[1]], stored)
             _replace_verdict(connection, row, stored.verdict.evidence)
+
+        self._transact(work)
+
+    def keep_reading(self, sha256: str, reading: Reading) -> None:
+        """Record what a model's VAE told; raises ``NotFound`` where the model is not recorded."""
+
+        def work(connection: Connection) -> None:
+            ids = _recorded(connection, [sha256.lower()])
+            row = records.reading_record(ids[sha256.lower()], reading)
+            _upsert(connection, tables.readings, [row], ("artifact_id",))
 
         self._transact(work)
 
@@ -144,22 +151,40 @@ class Writer:
 
 
 def _replace_components(connection: Connection, artifacts: Mapping[int, Artifact]) -> None:
-    """Replace the components of artifacts, given by their ids, with what they hold now."""
+    """Replace the components of artifacts, given by their ids, with what they hold now.
+
+    Reading the weights costs far more than reading a header: a digest of them that is known and
+    missing here is kept.
+    """
     components = tables.components
     for ids in _chunks(sorted(artifacts)):
+        known = _contents(connection, ids)
         connection.execute(delete(components).where(components.c.artifact_id.in_(ids)))
         parts = {
             (owner, ordinal): part
             for owner in ids
             for ordinal, part in enumerate(artifacts[owner].identity.components)
         }
-        rows = [records.component_record(*key, part) for key, part in parts.items()]
+        rows = [
+            records.component_record(
+                *key, part, known.get((key[0], part.role, records.text(part.prefix)))
+            )
+            for key, part in parts.items()
+        ]
         _insert(connection, components, rows)
         query = select(components.c.id, components.c.artifact_id, components.c.ordinal)
         keys = connection.execute(query.where(components.c.artifact_id.in_(ids))).all()
         latents = [(own, parts[owner, ordinal].latent) for own, owner, ordinal in keys]
         prints = [records.fingerprint_record(own, latent) for own, latent in latents if latent]
         _insert(connection, tables.fingerprints, prints)
+
+
+def _contents(connection: Connection, ids: list[int]) -> dict[tuple[int, str, str], str]:
+    """The digests of weights that are known, by artifact, role and prefix."""
+    parts = tables.components.c
+    query = select(parts.artifact_id, parts.role, parts.prefix, parts.content)
+    query = query.where(parts.artifact_id.in_(ids), parts.content.is_not(None))
+    return {(owner, role, prefix): it for owner, role, prefix, it in connection.execute(query)}
 
 
 def _replace_verdict(connection: Connection, row: Record, checks: Iterable[Evidence]) -> None:
@@ -182,6 +207,16 @@ def _ids(connection: Connection, hashes: Iterable[str]) -> dict[str, int]:
         query = select(artifacts.sha256, artifacts.id).where(artifacts.sha256.in_(some))
         found.update((sha256, own) for sha256, own in connection.execute(query))
     return found
+
+
+def _recorded(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
+    """As ``_ids``; raises ``NotFound`` where one of them is not recorded."""
+    ids = _ids(connection, hashes)
+    for sha256 in hashes:
+        if sha256 not in ids:
+            message = f"The registry knows no model with the SHA-256 {shown(sha256, 64)}."
+            raise NotFound(message, "Record it first: vaereg scan DIR.")
+    return ids
 
 
 def _insert(connection: Connection, table: Table, rows: list[Record]) -> None:

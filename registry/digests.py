@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import FileIO
 from queue import SimpleQueue
 from typing import Protocol
@@ -48,6 +48,14 @@ class Hashable(Protocol):
 
     @property
     def descriptor(self) -> int: ...
+
+
+class Part(Protocol):
+    """One share of the work on a content's bytes; ``weight_pass.WeightPass`` is another."""
+
+    def update(self, data: memoryview, offset: int) -> None:
+        """The content's bytes from ``offset`` on, in order and without gaps."""
+        ...
 
 
 class _Slot:
@@ -131,11 +139,36 @@ class Digester:
     """Fed the bytes of one content in order, it gives every digest; three workers share the work.
 
     ``buffer()`` lends a buffer, ``commit(n)`` hands its first n bytes on, ``finish()`` gives the
-    digests; ``close()`` ends the workers, also after a failure.
+    digests; ``close()`` ends the workers, also after a failure. Each of the ``others`` gets a
+    worker of its own and sees the same bytes.
     """
 
-    def __init__(self) -> None:
-        self._parts = _Parts.fresh()
+    def __init__(self, others: Sequence[Part] = ()) -> None:
+        self._digests = _Parts.fresh()
+        self._ring = _Ring((*self._digests, *others))
+
+    def buffer(self) -> memoryview:
+        """A writable buffer for the next bytes; waits until the workers have one to spare."""
+        return self._ring.buffer()
+
+    def commit(self, count: int) -> None:
+        """Hand on the first ``count`` bytes of the lent buffer."""
+        self._ring.commit(count)
+
+    def finish(self) -> Digests:
+        """Wait for the workers; the digests of all that was committed."""
+        return self._digests.digests(self._ring.finish())
+
+    def close(self) -> None:
+        """End the workers; safe to call twice."""
+        self._ring.close()
+
+
+class _Ring:
+    """Buffers that go round between one reader and a worker for each part."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
         self._free: SimpleQueue[_Slot] = SimpleQueue()
         self._unmade = SLOTS
         self._queues: tuple[SimpleQueue[_Slot | None], ...] = tuple(
@@ -153,7 +186,6 @@ class Digester:
             thread.start()
 
     def buffer(self) -> memoryview:
-        """A writable buffer for the next bytes; waits until the workers have one to spare."""
         if self._slot is None and self._unmade and self._free.empty():
             self._unmade -= 1
             self._slot = _Slot()
@@ -162,7 +194,6 @@ class Digester:
         return self._slot.buffer
 
     def commit(self, count: int) -> None:
-        """Hand on the first ``count`` bytes of the lent buffer."""
         slot = self._slot
         if slot is None or count == 0:
             return
@@ -172,21 +203,20 @@ class Digester:
         for queue in self._queues:
             queue.put(slot)
 
-    def finish(self) -> Digests:
-        """Wait for the workers; the digests of all that was committed."""
+    def finish(self) -> int:
+        """Wait for the workers; the number of bytes committed."""
         self.close()
         if self._failure is not None:
             raise self._failure
-        return self._parts.digests(self._size)
+        return self._size
 
     def close(self) -> None:
-        """End the workers; safe to call twice."""
         for queue in self._queues:
             queue.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _work(self, part: _Whole | _AfterHeader | _Light, queue: SimpleQueue[_Slot | None]) -> None:
+    def _work(self, part: Part, queue: SimpleQueue[_Slot | None]) -> None:
         while (slot := queue.get()) is not None:
             try:
                 if self._failure is None:
@@ -200,21 +230,35 @@ class Digester:
                 self._free.put(slot)
 
 
-def digest_file(file: Hashable, progress: Progress | None = None) -> Digests:
-    """Every digest of an open file, read once from start to end.
+def digest_file(
+    file: Hashable, progress: Progress | None = None, others: Sequence[Part] = ()
+) -> Digests:
+    """Every digest of an open file, read once from start to end; ``others`` see it all as well.
 
     Raises ``Unreadable`` where the file ends early or cannot be read.
+    """
+    digests = _Parts.fresh()
+    stream(file, (*digests, *others), progress)
+    return digests.digests(file.size)
+
+
+def stream(file: Hashable, parts: Sequence[Part], progress: Progress | None = None) -> None:
+    """Give every part all bytes of an open file, read once from start to end.
+
+    Raises ``Unreadable`` where the file ends early or cannot be read, and what a part raises.
     """
     with FileIO(file.descriptor, closefd=False) as raw:
         raw.seek(0)
         if file.size <= SMALL:
-            return _digest_small(raw, file, progress)
-        return _digest_large(raw, file, progress)
+            _stream_small(raw, file, parts, progress)
+        else:
+            _stream_large(raw, file, parts, progress)
 
 
-def _digest_small(raw: FileIO, file: Hashable, progress: Progress | None) -> Digests:
+def _stream_small(
+    raw: FileIO, file: Hashable, parts: Sequence[Part], progress: Progress | None
+) -> None:
     """Without workers: starting them would take longer than the hashing."""
-    parts = _Parts.fresh()
     buffer = memoryview(bytearray(file.size))
     offset = 0
     while offset < file.size:
@@ -223,22 +267,23 @@ def _digest_small(raw: FileIO, file: Hashable, progress: Progress | None) -> Dig
         part.update(buffer, 0)
     if progress is not None:
         progress(file.size)
-    return parts.digests(file.size)
 
 
-def _digest_large(raw: FileIO, file: Hashable, progress: Progress | None) -> Digests:
-    digester = Digester()
+def _stream_large(
+    raw: FileIO, file: Hashable, parts: Sequence[Part], progress: Progress | None
+) -> None:
+    ring = _Ring(parts)
     try:
         offset = 0
         while offset < file.size:
-            count = _fill(raw, digester.buffer()[: file.size - offset], offset, file)
-            digester.commit(count)
+            count = _fill(raw, ring.buffer()[: file.size - offset], offset, file)
+            ring.commit(count)
             offset += count
             if progress is not None:
                 progress(count)
-        return digester.finish()
+        ring.finish()
     finally:
-        digester.close()
+        ring.close()
 
 
 def _fill(raw: FileIO, buffer: memoryview, offset: int, file: Hashable) -> int:

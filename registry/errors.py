@@ -9,6 +9,10 @@ VaeregError
 │   ├── UnsafePickle           a pickle that asks for more than tensors
 │   └── UnsupportedFormat      a known format that vaereg does not read
 ├── MissingDependency          an optional part is not installed
+├── ProbeError
+│   ├── NoDevice               the device asked for is not there
+│   ├── OutOfMemory            the device has too little memory for this VAE
+│   └── CannotRun              no runner for this architecture, or its weights are not whole
 └── StoreError
     ├── DatabaseLocked         another process holds the registry
     ├── DatabaseUnreachable    no server answers at the registry's address
@@ -78,6 +82,28 @@ class MissingDependency(VaeregError):
     """An optional part of vaereg is not installed."""
 
     code = "missing_dependency"
+
+
+class ProbeError(VaeregError):
+    """A probe could not be run; reported as an unsupported format unless a leaf says otherwise."""
+
+    code = "unsupported_format"
+
+
+class NoDevice(ProbeError):
+    """The device asked for is not there."""
+
+    code = "no_device"
+
+
+class OutOfMemory(ProbeError):
+    """The device has too little memory for what was asked."""
+
+    code = "out_of_memory"
+
+
+class CannotRun(ProbeError):
+    """This VAE has no runner: an unknown architecture, missing tensors, unknown group count."""
 
 
 class StoreError(VaeregError):

@@ -6,15 +6,18 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 
-from .digests import Progress, digest_file
+from .digests import Progress, digest_file, stream
 from .errors import Unreadable
+from .findings import Findings, Plan, plan_of, vae_names
 from .formats.catalog import read_header, read_path
 from .formats.local import LocalFile
 from .identify.identify import identify, identify_folder
 from .known import recognise
+from .measures import Health
 from .naming import shown
 from .values import Artifact, Digests, Folder, Identity, Location, Stamp
 from .walk import folder_stamp
+from .weight_pass import WeightPass
 
 _FOLDER_FILES = (".json", ".safetensors", ".bin", ".gguf", ".pt", ".ckpt", ".txt", ".model")
 """What counts as content of a diffusers folder; pictures and read-mes do not."""
@@ -26,6 +29,8 @@ class Taken:
 
     artifact: Artifact
     location: Location
+    health: Health | None = None
+    """Of the tensors that were passed over; None where there were none."""
 
 
 def look(path: str) -> tuple[Identity, int, int]:
@@ -42,14 +47,16 @@ def look(path: str) -> tuple[Identity, int, int]:
         return identify(header), file.size, file.bytes_read
 
 
-def take_in(path: str, progress: Progress | None = None) -> Taken:
+def take_in(path: str, progress: Progress | None = None, whole: bool = False) -> Taken:
     """Read, hash and identify a file or diffusers folder.
 
-    The file system's stamp is compared before and after; a file that changed is read once more.
-    Raises ``NotFound`` and ``FileError``.
+    The VAE's tensors are measured while the bytes pass by, with ``whole`` all tensors: that gives
+    ``Component.content``, ``Digests.content`` where every tensor was measured, and notices of what
+    is wrong with them. The file system's stamp is compared before and after; a file that changed is
+    read once more. Raises ``NotFound`` and ``FileError``.
     """
     once = _folder_once if os.path.isdir(path) else _file_once
-    taken = once(path, progress) or once(path, progress)
+    taken = once(path, progress, whole) or once(path, progress, whole)
     if taken is None:
         raise Unreadable(
             f"{shown(path)} changed while it was read",
@@ -58,14 +65,51 @@ def take_in(path: str, progress: Progress | None = None) -> Taken:
     return taken
 
 
-def _file_once(path: str, progress: Progress | None) -> Taken | None:
+def examine(path: str, progress: Progress | None = None) -> tuple[Identity, int, Health | None]:
+    """Identity with notices of what is wrong, size, and health of all weights; hashes nothing.
+
+    Raises ``NotFound`` and ``FileError``.
+    """
+    if os.path.isdir(path):
+        return _examined_folder(path, progress)
+    with LocalFile(path) as file:
+        header = read_header(file)
+        identity = identify(header)
+        findings = Findings(len(header.tensors))
+        sweep = WeightPass(file, header, header.tensors)
+        stream(file, (sweep,), progress)
+        findings.add(file, header, sweep)
+    return findings.told(identity), file.size, findings.health
+
+
+def _examined_folder(path: str, progress: Progress | None) -> tuple[Identity, int, Health | None]:
+    folder = read_path(path)
+    assert isinstance(folder, Folder)
+    identity = identify_folder(folder)
+    findings = Findings(_tensors_of(folder))
+    for name, share in plan_of(path, folder, identity, whole=True).items():
+        with LocalFile(name) as file:
+            header = read_header(file)
+            sweep = WeightPass(file, header, share[1])
+            stream(file, (sweep,), progress)
+            findings.add(file, header, sweep, share[0])
+    return findings.told(identity), folder.size, findings.health
+
+
+def _file_once(path: str, progress: Progress | None, whole: bool) -> Taken | None:
     with LocalFile(path) as file:
         before = file.stamp()
         header = read_header(file)
-        digests = digest_file(file, progress)
+        identity = identify(header)
+        findings = Findings(len(header.tensors))
+        names = list(header.tensors) if whole else vae_names(identity, header.tensors)
+        sweeps = [WeightPass(file, header, names)] if names else []
+        digests = digest_file(file, progress, sweeps)
         if file.stamp() != before or not _same_file(path, before):
             return None
-    return _taken(path, before, identify(header), digests)
+        for sweep in sweeps:
+            findings.add(file, header, sweep)
+    return _taken(path, before, identity, digests, findings)
 
 
 def _same_file(path: str, stamp: Stamp) -> bool:
@@ -76,18 +120,40 @@ def _same_file(path: str, stamp: Stamp) -> bool:
     return (status.st_dev, status.st_ino) == (stamp.device, stamp.inode)
 
 
-def _folder_once(path: str, progress: Progress | None) -> Taken | None:
+def _folder_once(path: str, progress: Progress | None, whole: bool) -> Taken | None:
     before = _stamp(path)
     folder = read_path(path)
     assert isinstance(folder, Folder)
+    identity = identify_folder(folder)
+    findings = Findings(_tensors_of(folder))
+    plan = plan_of(path, folder, identity, whole)
     manifest = hashlib.sha256()
     for relative in _contents(path):
         with LocalFile(os.path.join(path, relative)) as file:
-            digest = digest_file(file, progress).sha256
+            digest = _digested(file, plan, findings, progress).sha256
         manifest.update(f"{digest}  {relative}\n".encode("utf-8", "surrogateescape"))
     if _stamp(path) != before:
         return None
-    return _taken(path, before, identify_folder(folder), Digests(manifest.hexdigest()))
+    return _taken(path, before, identity, Digests(manifest.hexdigest()), findings)
+
+
+def _digested(
+    file: LocalFile, plan: Plan, findings: Findings, progress: Progress | None
+) -> Digests:
+    """A folder's file hashed, and passed over where the plan names it."""
+    share = plan.get(os.path.normpath(file.name))
+    if share is None:
+        return digest_file(file, progress)
+    prefix, names = share
+    header = read_header(file)
+    sweep = WeightPass(file, header, names)
+    digests = digest_file(file, progress, (sweep,))
+    findings.add(file, header, sweep, prefix)
+    return digests
+
+
+def _tensors_of(folder: Folder) -> int:
+    return sum(len(part.header.tensors) for part in folder.parts if part.header)
 
 
 def _stamp(path: str) -> Stamp:
@@ -114,10 +180,13 @@ def _contents(path: str) -> list[str]:
     return sorted(found)
 
 
-def _taken(path: str, stamp: Stamp, identity: Identity, digests: Digests) -> Taken:
-    identity, known_as = recognise(identity, digests.sha256)
+def _taken(
+    path: str, stamp: Stamp, identity: Identity, digests: Digests, findings: Findings
+) -> Taken:
+    digests = replace(digests, content=findings.content(identity))
+    identity, known_as = recognise(findings.told(identity), digests.sha256)
     artifact = Artifact(digests, stamp.size, identity, known_as)
-    return Taken(artifact, Location(os.path.abspath(path), stamp))
+    return Taken(artifact, Location(os.path.abspath(path), stamp), findings.health)
 
 
 def renamed(taken: Taken, path: str, stamp: Stamp) -> Taken:

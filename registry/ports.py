@@ -1,12 +1,15 @@
-"""What the steps of the registry need from outside, stated as Protocols: somewhere to remember."""
+"""What the registry's steps need from outside, as Protocols: somewhere to remember, a prober."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .values import Artifact, Location, Model, Rejection, Stamp, Verdict
+
+if TYPE_CHECKING:
+    from .measures import Cost, Crossing, CrossTask, Reading, VaeFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,10 @@ class StoredVerdict:
     """``none`` | ``weights`` | ``decode`` | ``generate``: the deepest probe that ran."""
     decided_at: str
     """RFC 3339, UTC."""
+    cost: Cost | None = None
+    """What the probe took; None where none ran."""
+    images: tuple[str, ...] = ()
+    """Absolute paths of the pictures it wrote."""
 
 
 class Store(Protocol):
@@ -94,6 +101,37 @@ class Store(Protocol):
         """Remember folders as scanned, so that a scan without folders walks them again."""
         ...
 
+    def keep_reading(self, sha256: str, reading: Reading) -> None:
+        """Record what running a model's VAE alone told, in place of an older one.
+
+        Raises ``NotFound`` where no such model is recorded.
+        """
+        ...
+
+    def readings(self) -> Mapping[str, Reading]:
+        """Every recorded reading, by the model's SHA-256."""
+        ...
+
     def close(self) -> None:
         """Give the database back."""
+        ...
+
+
+class Prober(Protocol):
+    """Runs VAEs, one at a time, on one device; fulfilled by ``probes.prober``.
+
+    Every method may raise ``ProbeError`` (no such device, out of memory) and ``FileError``. A VAE
+    that cannot be run is no error: ``Reading.trouble`` says why, ``cross`` raises ``CannotRun``.
+    """
+
+    def read(self, vae: VaeFile) -> Reading:
+        """The colour response of its decoder and the fit of its encoder, whichever it has."""
+        ...
+
+    def cross(self, task: CrossTask) -> Crossing:
+        """The reference's latents decoded by the reference and by the VAE in question, compared."""
+        ...
+
+    def cost(self) -> Cost:
+        """What this prober took so far."""
         ...

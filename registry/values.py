@@ -21,6 +21,8 @@ class Tensor(NamedTuple):
     """First byte of the tensor's data in the file (0 in a file of zero-sized data)."""
     nbytes: int
     """Bytes of data; for a strided view the span it covers."""
+    strides: tuple[int, ...] | None = None
+    """Elements between neighbours along each dimension; None where rows follow one another."""
 
     @property
     def parameters(self) -> int:
@@ -118,6 +120,8 @@ class Component:
     latent: Latent | None = None
     """None for text encoders."""
     notices: tuple[Notice, ...] = ()
+    content: str | None = None
+    """Digest of the weights themselves, see ``content``; None where they were not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,18 @@ def _view(
     span = 1 + sum((n - 1) * step for n, step in zip(extents, steps, strict=True)) if count else 0
     if count > room or offset + span > room:
         raise Damaged("holds a tensor that reaches past its storage")
-    return TensorView(storage, dtype, extents, offset * itemsize, span * itemsize)
+    strides = None if span == count and _in_rows(extents, steps) else steps
+    return TensorView(storage, dtype, extents, offset * itemsize, span * itemsize, strides)
+
+
+def _in_rows(extents: tuple[int, ...], steps: tuple[int, ...]) -> bool:
+    """Whether the strides are those of a contiguous tensor (they are free where extents are 1)."""
+    expected = 1
+    for extent, step in zip(reversed(extents), reversed(steps), strict=True):
+        if extent != 1 and step != expected:
+            return False
+        expected *= extent
+    return True
 
 
 def _naturals(numbers: object) -> tuple[int, ...]:

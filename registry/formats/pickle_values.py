@@ -39,6 +39,8 @@ class TensorView(NamedTuple):
     """Bytes from the start of the storage to the first element."""
     nbytes: int
     """Bytes from the first element to the end of the last."""
+    strides: tuple[int, ...] | None
+    """In elements; None for a contiguous tensor."""
 
 
 class Entries:

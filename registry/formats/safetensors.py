@@ -164,7 +164,7 @@ def _tensors(entries: Mapping[str, Any], start: int) -> dict[str, Tensor]:
             fault = _fault(entry)
             if fault:
                 raise Damaged(f"describes tensor {shown(name)} wrongly: {fault}")
-        tensors[name] = new(Tensor, (name, dtype, tuple(shape), start + begin, end - begin))
+        tensors[name] = new(Tensor, (name, dtype, tuple(shape), start + begin, end - begin, None))
     return tensors
 
 
@@ -223,7 +223,7 @@ def _require_gapless(tensors: Mapping[str, Tensor], start: int, size: int) -> No
 
 def _end_of(tensors: Iterable[Tensor], end: int) -> int | None:
     """Where the last tensor ends; None unless each begins where the one before ended."""
-    for _, _, _, offset, nbytes in tensors:
+    for _, _, _, offset, nbytes, _ in tensors:
         if offset != end:
             return None
         end += nbytes

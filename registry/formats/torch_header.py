@@ -25,7 +25,7 @@ def torch_header(
     None stands for a storage whose bytes cannot be addressed; its tensors get offset 0.
     """
     tensors = {
-        name: Tensor(name, view.dtype, view.shape, _offset(view, places), view.nbytes)
+        name: Tensor(name, view.dtype, view.shape, _offset(view, places), view.nbytes, view.strides)
         for name, view in contents.tensors.items()
     }
     said = (*notices, *_notices(source, found, contents))

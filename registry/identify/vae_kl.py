@@ -96,16 +96,19 @@ class KlStructure:
         return tuple((self._extent(stem, 0) or 0) for stem in stems)
 
     def space(self, channels: int | None) -> KlSpace | None:
-        """The row of ``KL_SPACES`` that the structure fits."""
+        """The row of ``KL_SPACES`` that the structure fits.
+
+        An autoencoder of widths that nobody published may be of any family of its latents' shape.
+        """
         known = {self.widths(half) for half in _WAYS if self._blocks[half]}
-        for space in KL_SPACES:
-            if (space.channels, space.factor) != (channels, self.factor):
-                continue
+        alike = [row for row in KL_SPACES if (row.channels, row.factor) == (channels, self.factor)]
+        for space in alike:
             if space.quant is not None and space.quant != self.quant:
                 continue
             if space.widths is None or known & set(space.widths):
                 return space
-        return None
+        families = tuple(name for space in alike for name in space.families)
+        return alike[0]._replace(families=families, widths=None, quant=None) if alike else None
 
     def missing(self, half: str) -> Missing:
         """Which of the expected tensors of a half are not there."""

@@ -1,76 +1,177 @@
-"""A small library to try vaereg on: fits, misfits, a renamed copy and a broken download."""
+"""The demo's library: two checkpoints, VAEs that fit and that do not, and what else lies about."""
 
 from __future__ import annotations
 
-import json
-import random
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .autoencoder import Shapes, autoencoder_kl, in_diffusers_layout
+from .closed_form import weights
+from .colours import scaling_of, table_of
+from .faults import random_weights, with_zeroed_tail
+from .files import metadata_of, renamed, safetensors
+from .plan import Plan
 from .unet import sd1_unet, sdxl_unet
 
-Weights = Mapping[str, tuple[float, ...]]
+if TYPE_CHECKING:
+    from .stream import Weights
 
-_CODES = {"float16": ("F16", "e", 2), "float32": ("F32", "f", 4)}
+WIDTHS, GROUPS = (48, 64, 80, 80), 16
+"""Wide enough for every tensor name of the published VAEs, which are 128 to 512 wide with 32
+groups, and narrow enough for a cross-decode of eight tiles in some 4 seconds of one core."""
+PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
 
 
-def build(folder: Path) -> None:
-    """Write the library below ``folder``; half a second, some 20 MB, always the same bytes."""
-    checkpoints, vaes = folder / "checkpoints", folder / "vae"
-    own = autoencoder_kl(4)
-    baked = random_weights(own, seed=1)
-    write_checkpoint(checkpoints / "forest_v1.safetensors", sd1_unet(), own, baked)
-    write_checkpoint(checkpoints / "harbour_xl.safetensors", sdxl_unet(), {}, {})
-    renamed = in_diffusers_layout(own)
-    write(
-        vaes / "vae_final_FIXED.safetensors",
-        {name: own[old] for name, old in renamed.items()},
-        {name: baked[old] for name, old in renamed.items()},
-        "float32",
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One model of the library: how it is made, and why it is there."""
+
+    path: str
+    what: str
+    why: str
+    family: str
+    """Whose latent space its VAE decodes."""
+    seed: int
+    """The VAE's lineage."""
+    unet: str | None = None
+    """``sd1`` | ``sdxl`` for a checkpoint, the VAE baked in."""
+    layout: str = "ldm"
+    dtype: str = "float16"
+    vivid: float = 0.0
+    """How much further from grey its decoder puts the colours."""
+    peak: float = 10.0
+    """Largest activation; half precision ends at 65504."""
+    hole: float = 0.0
+    """Share of the file that is zeros."""
+
+
+FOREST, HARBOUR = 1, 2
+"""The lineages of the two checkpoints' own VAEs."""
+
+SAMPLES = (
+    Sample(
+        "checkpoints/forest_v1.safetensors",
+        "an SD1 checkpoint with its VAE baked in",
+        "what SD1's VAEs are tried with",
+        "sd1",
+        FOREST,
+        unet="sd1",
+    ),
+    Sample(
+        "checkpoints/harbour_xl.safetensors",
+        "an SDXL checkpoint with its VAE baked in",
+        "what SDXL's VAEs are tried with",
+        "sdxl",
+        HARBOUR,
+        unet="sdxl",
+    ),
+    Sample(
+        "vae/sdxl_vae.safetensors",
+        "an SDXL VAE, trained apart from harbour_xl's",
+        "fits harbour_xl; no hash and no kinship says so",
+        "sdxl",
+        3,
+    ),
+    Sample(
+        "vae/mirror/sdxl_vae.safetensors",
+        "an SD1 VAE under the name of the one above",
+        "equal name, shapes and size, and it does not fit harbour_xl",
+        "sd1",
+        4,
+    ),
+    Sample(
+        "vae/vae_final_FIXED.safetensors",
+        "forest_v1's own VAE, diffusers' names, float32",
+        "a copy that neither name nor hash gives away",
+        "sd1",
+        FOREST,
+        layout="diffusers",
+        dtype="float32",
+    ),
+    Sample(
+        "vae/forest_vivid.safetensors",
+        "forest_v1's own VAE, its decoder finetuned to stronger colours",
+        "fits forest_v1 and looks different",
+        "sd1",
+        FOREST,
+        vivid=0.4,
+    ),
+    Sample(
+        "vae/harbour_v0.safetensors",
+        "harbour_xl's own VAE with larger activations",
+        "right in float32, black pictures in half precision",
+        "sdxl",
+        HARBOUR,
+        peak=120_000.0,
+    ),
+    Sample(
+        "vae/forest_backup.safetensors",
+        "forest_v1's own VAE, the last quarter of the file zeros",
+        "a download that broke off",
+        "sd1",
+        FOREST,
+        hole=0.25,
+    ),
+    Sample(
+        "vae/ae.safetensors",
+        "a VAE of 16 latent channels",
+        "fits neither checkpoint: the shape alone says so",
+        "flux1",
+        5,
+    ),
+)
+
+LOGIN_PAGE = "vae/pony_vae.safetensors"
+"""A web page saved in place of a model."""
+
+
+def build(
+    folder: Path,
+    widths: tuple[int, ...] = WIDTHS,
+    groups: int = GROUPS,
+    samples: Iterable[Sample] = SAMPLES,
+) -> None:
+    """Write the library below ``folder``: a second, 54 MB, always the same bytes.
+
+    Other ``widths`` and ``groups`` make it larger or smaller; the files name unusual groups in
+    their metadata. Raises ``OSError``.
+    """
+    for sample in samples:
+        _write(folder / sample.path, _file(sample, widths, groups))
+    _write(folder / LOGIN_PAGE, PAGE.encode())
+
+
+def plan_of(sample: Sample, widths: tuple[int, ...] = WIDTHS, groups: int = GROUPS) -> Plan:
+    """The closed form of a sample's VAE."""
+    factors = table_of(sample.family)
+    return Plan(
+        factors,
+        scaling_of(sample.family),
+        widths,
+        groups,
+        quant=len(factors) == 4,
+        seed=sample.seed,
+        vivid=sample.vivid,
+        peak=sample.peak,
     )
-    write(vaes / "sdxl_vae.safetensors", own, random_weights(own, seed=2))
-    wide = autoencoder_kl(16, quant=False)
-    write(vaes / "ae.safetensors", wide, random_weights(wide, seed=3))
-    page = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
-    (vaes / "pony_vae.safetensors").write_text(page, "utf-8")
 
 
-def random_weights(shapes: Shapes, seed: int) -> dict[str, tuple[float, ...]]:
-    """Small random numbers that float16 holds exactly, the same for the same seed."""
-    source = random.Random(seed)
-    return {
-        name: tuple(source.randrange(-512, 512) / 1024 for _ in range(_count(shape)))
-        for name, shape in shapes.items()
-    }
+def _file(sample: Sample, widths: tuple[int, ...], groups: int) -> bytes:
+    plan = plan_of(sample, widths, groups)
+    prefix = "first_stage_model." if sample.unet else ""
+    tensors = _unet(sample) | renamed(weights(plan), sample.layout, prefix)
+    return with_zeroed_tail(safetensors(tensors, sample.dtype, metadata_of(plan)), sample.hole)
 
 
-def write_checkpoint(path: Path, unet: Shapes, vae: Shapes, weights: Weights) -> None:
-    """A cut-down checkpoint: the UNet all zeros, the VAE baked in as it is given."""
-    prefix = "first_stage_model."
-    shapes = unet | {prefix + name: shape for name, shape in vae.items()}
-    zeros = {name: (0.0,) * _count(shape) for name, shape in unet.items()}
-    write(path, shapes, zeros | {prefix + name: values for name, values in weights.items()})
+def _unet(sample: Sample) -> Weights:
+    """The thin denoiser, never trained; nothing for a VAE."""
+    if sample.unet is None:
+        return {}
+    shapes = {"sd1": sd1_unet, "sdxl": sdxl_unet}[sample.unet]()
+    return random_weights(shapes, sample.seed)
 
 
-def write(path: Path, shapes: Shapes, weights: Weights, dtype: str = "float16") -> None:
-    """A safetensors file of these tensors (huggingface/safetensors README, section Format)."""
-    code, letter, width = _CODES[dtype]
-    header: dict[str, object] = {}
-    data: list[bytes] = []
-    end = 0
-    for name, shape in shapes.items():
-        begin, end = end, end + _count(shape) * width
-        header[name] = {"dtype": code, "shape": shape, "data_offsets": (begin, end)}
-        data.append(struct.pack(f"<{_count(shape)}{letter}", *weights[name]))
-    text = json.dumps(header).encode()
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(data))
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for extent in shape:
-        count *= extent
-    return count
+    path.write_bytes(data)

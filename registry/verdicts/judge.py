@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..values import Evidence, Verdict
+from .measured import MEASURED
 from .pair import Pair, row
 from .rules import RULES
+
+if TYPE_CHECKING:
+    from .seen import View
+
+HARD = {"parts", "latent-channels", "spatial-factor", "temporal-factor", "health"}
+"""Checks whose failure no picture can mend."""
 
 
 def judge(pair: Pair) -> Verdict:
     """Every rule's evidence folded into one verdict.
 
-    Any failure makes the pair ``incompatible``; an open family ``unknown``; another normalisation
-    that the files do not settle ``degraded``.
+    What cannot fit by its shape or is damaged is ``incompatible``. Where a cross-decode was made
+    with a working reference, its pictures decide. Else any failure makes the pair
+    ``incompatible``; an open family, or latents unlike those of its kin, ``unknown``; another
+    normalisation that the files do not settle ``degraded``.
     """
-    evidence = tuple(found for rule in RULES if (found := rule(pair)) is not None)
-    outcome = {found.check: found.outcome for found in evidence}
-    if "fail" in outcome.values():
+    evidence = _evidence(pair)
+    failed = {found.check for found in evidence if found.outcome == "fail"}
+    view = pair.seen.decisive if pair.seen else None
+    if failed & HARD or pair.wanted.family == "pixel":
         return Verdict("incompatible", _confidence_against(pair, evidence), evidence)
-    if outcome.get("latent-family") != "pass":
+    if view is not None:
+        return _by_pictures(pair, view, failed, evidence)
+    if failed:
+        return Verdict("incompatible", _confidence_against(pair, evidence), evidence)
+    passed = {found.check for found in evidence if found.outcome == "pass"}
+    if "latent-family" not in passed or pair.doubted or _falls_apart(pair):
         return Verdict("unknown", 0.0, evidence, _advice(pair))
+    outcome = {found.check: found.outcome for found in evidence}
+    verdict = "compatible"
     if outcome.get("normalisation") == "warn" and not _carries_its_normalisation(pair):
-        return Verdict("degraded", _confidence(pair), evidence, _advice(pair))
-    return Verdict("compatible", _confidence(pair), evidence, _advice(pair))
+        verdict = "degraded"
+    return Verdict(verdict, _confidence(pair), evidence, _advice(pair))
+
+
+def _evidence(pair: Pair) -> tuple[Evidence, ...]:
+    """Every rule's; what was measured of the half-precision range replaces what is published."""
+    found = [said for rule in (*RULES, *MEASURED) if (said := rule(pair)) is not None]
+    ranges = [said for said in found if said.check == "fp16-range"]
+    return tuple(said for said in found if said.check != "fp16-range" or said is ranges[-1])
+
+
+def _by_pictures(
+    pair: Pair, view: View, failed: set[str], evidence: tuple[Evidence, ...]
+) -> Verdict:
+    """A cross-decode's verdict; a fit that the family or the colours speak against stays open."""
+    against = failed & {"latent-family", "colour-response"}
+    if view.verdict == "compatible" and against:
+        return Verdict("unknown", 0.0, evidence, _advice(pair))
+    sure = {"compatible": 0.97, "degraded": 0.9, "incompatible": 0.99}[view.verdict]
+    return Verdict(view.verdict, sure, evidence, _advice(pair))
+
+
+def _falls_apart(pair: Pair) -> bool:
+    """The VAE does not even give back what it encodes itself."""
+    return pair.seen is not None and pair.seen.alone and not pair.seen.trusted
 
 
 def reason(verdict: Verdict) -> str:
@@ -33,9 +75,11 @@ def reason(verdict: Verdict) -> str:
         "compatible": ("pass",),
     }[verdict.verdict]
     telling = [found for found in verdict.evidence if found.outcome in order]
-    if verdict.verdict in ("compatible", "unknown"):
+    if any(found.check == "cross-decode" for found in telling):
+        telling.sort(key=lambda found: found.check != "cross-decode")
+    elif verdict.verdict in ("compatible", "unknown"):
         telling.sort(key=lambda found: found.check != "latent-family")
-    if verdict.verdict == "degraded":
+    elif verdict.verdict == "degraded":
         telling.sort(key=lambda found: found.check != "normalisation")
     return telling[0].message if telling else ""
 
@@ -48,9 +92,10 @@ def _carries_its_normalisation(pair: Pair) -> bool:
 
 def _advice(pair: Pair) -> tuple[str, ...]:
     advice = []
-    if pair.fits is None and not pair.is_baked and not pair.kin_of_baked:
+    unread = pair.match is None and pair.seen is None
+    if pair.fits is None and unread and not pair.is_baked and not pair.kin_of_baked:
         advice.append("run a probe of the weights to settle it: vaereg check --probe weights")
-    if pair.fp16_safe is False:
+    if pair.seen is None and pair.fp16_safe is False:
         advice.append("run this VAE in fp32 or bf16")
     if pair.baked is not None and not pair.is_baked:
         advice.append("the checkpoint has a VAE baked in: it works without an external one")
@@ -67,7 +112,6 @@ def _confidence(pair: Pair) -> float:
 
 def _confidence_against(pair: Pair, evidence: tuple[Evidence, ...]) -> float:
     """A shape that cannot fit is certain; a clash of families is as sure as the families are."""
-    hard = {"parts", "latent-channels", "spatial-factor", "temporal-factor"}
-    if any(found.outcome == "fail" and found.check in hard for found in evidence):
+    if any(found.outcome == "fail" and found.check in HARD for found in evidence):
         return 0.99
     return round(min(pair.wanted.confidence or 0.9, pair.offered.confidence or 0.9), 2)

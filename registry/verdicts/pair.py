@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..families import Family, family
 from ..values import Component, Latent
 
+if TYPE_CHECKING:
+    from ..kinship import Relative
+    from ..response import Match
+    from ..scaling import MeasuredScaling
+    from .seen import Seen
+
 SAME_WEIGHTS = "same-weights"
 SAME_ENCODER = "same-encoder"
-OTHER_WEIGHTS = "other-weights"
-"""How a VAE is related to the one baked into the checkpoint."""
+SAME_LINEAGE = "same-lineage"
+ALTERED_LATENTS = "altered-latents"
+OTHER_DECODER = "other-decoder"
+UNRELATED = "unrelated"
+UNCLEAR = "unclear"
+"""How a VAE is related to another one, such as that baked into the checkpoint; see ``kinship``."""
+
+KIN = (SAME_WEIGHTS, SAME_ENCODER, SAME_LINEAGE)
+"""The relations that prove one latent space, nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +36,21 @@ class Pair:
     baked: Component | None = None
     """The VAE inside the checkpoint, where there is one."""
     relation: str | None = None
-    """To the baked VAE, by ``baked.relation``; None where that was not or cannot be told."""
+    """To the baked VAE, by ``kinship``; None where that was not or cannot be told."""
     is_baked: bool = False
     """The VAE in question is the baked one itself."""
     fp16_safe: bool | None = None
     """What is published of the VAE's half-precision range."""
+    kin: Relative | None = None
+    """The VAE of known family in the registry that it is kin to."""
+    match: Match | None = None
+    """What the VAE's colour response says; None where its weights were not run."""
+    scaling: MeasuredScaling | None = None
+    """The scaling factor as the weights show it; an estimate, never a known figure."""
+    seen: Seen | None = None
+    """What a cross-decode says; None where none was made."""
+    trouble: str | None = None
+    """Why a probe could not be run, as a sentence."""
 
     @property
     def wanted(self) -> Latent:
@@ -53,8 +77,18 @@ class Pair:
 
     @property
     def kin_of_baked(self) -> bool:
-        """The VAE shares its encoder with the baked one, hence its latent space."""
-        return self.relation in (SAME_WEIGHTS, SAME_ENCODER)
+        """The VAE descends from the baked one or from one origin with it: one latent space."""
+        return self.relation in KIN
+
+    @property
+    def doubted(self) -> bool:
+        """Its latents are made or taken otherwise than those of its kin: only pictures tell."""
+        return self.relation in (ALTERED_LATENTS, OTHER_DECODER)
+
+    @property
+    def wanted_spaces(self) -> frozenset[str]:
+        """The spaces that the checkpoint may work in."""
+        return frozenset(family(name).space for name in possible(self.wanted))
 
     @property
     def fits(self) -> bool | None:

@@ -6,24 +6,55 @@ from collections.abc import Callable
 
 from ..families import Family
 from ..values import Evidence
-from .pair import OTHER_WEIGHTS, SAME_ENCODER, SAME_WEIGHTS, Pair, listed, named, possible, row
+from .pair import (
+    ALTERED_LATENTS,
+    OTHER_DECODER,
+    SAME_ENCODER,
+    SAME_LINEAGE,
+    SAME_WEIGHTS,
+    UNCLEAR,
+    UNRELATED,
+    Pair,
+    listed,
+    named,
+    possible,
+    row,
+)
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever a rule changes its mind: recorded verdicts of older rules are judged again."""
 
 Rule = Callable[[Pair], Evidence | None]
 
 _KINSHIP = {
-    SAME_WEIGHTS: ("pass", "the compared tensors equal those of the VAE baked into the checkpoint"),
+    SAME_WEIGHTS: ("pass", "same weights{width} as the VAE baked into the checkpoint"),
     SAME_ENCODER: (
         "pass",
-        "its encoder equals that of the baked VAE: a finetuned decoder for the same latent space",
+        "decoder finetuned from the VAE baked into the checkpoint: their encoders are the same",
     ),
-    OTHER_WEIGHTS: (
+    SAME_LINEAGE: (
+        "pass",
+        "finetuned from the VAE baked into the checkpoint, or both from one origin",
+    ),
+    ALTERED_LATENTS: (
         "unknown",
-        "its weights differ from those of the VAE baked into the checkpoint",
+        "nearly all its weights are near those of the VAE baked into the checkpoint, but not those "
+        "that make or take the latent channels: it may be another latent space",
+    ),
+    OTHER_DECODER: (
+        "unknown",
+        "its encoder is that of the VAE baked into the checkpoint, its decoder is no kin of it",
+    ),
+    UNRELATED: (
+        "unknown",
+        "unrelated to the VAE baked into the checkpoint: trained on its own, for whatever space",
+    ),
+    UNCLEAR: (
+        "unknown",
+        "neither clearly kin to the VAE baked into the checkpoint nor clearly unrelated",
     ),
 }
+"""Kinship proves that two VAEs fit; that there is none proves nothing."""
 
 
 def parts(pair: Pair) -> Evidence | None:
@@ -104,7 +135,7 @@ def latent_family(pair: Pair) -> Evidence | None:
     if pair.is_baked and not pair.offered.family:
         message = "the VAE is baked into the checkpoint: its author's own choice"
         return Evidence("latent-family", "pass", want, have, message)
-    if pair.kin_of_baked:
+    if pair.kin_of_baked and pair.fits is not False:
         message = "the VAE is kin to the one baked into the checkpoint: one latent space"
         return Evidence("latent-family", "pass", want, have, message)
     fits = pair.fits
@@ -134,11 +165,12 @@ def normalisation(pair: Pair) -> Evidence | None:
 
 
 def kinship(pair: Pair) -> Evidence | None:
-    """Whether the VAE is the one that the checkpoint carries."""
+    """How the VAE is related to the one that the checkpoint carries."""
     if pair.is_baked or pair.relation is None or pair.shapes_differ:
         return None
     outcome, message = _KINSHIP[pair.relation]
-    return Evidence("kinship", outcome, "the baked VAE", pair.relation, message)
+    said = message.format(width=_other_width(pair))
+    return Evidence("kinship", outcome, "the baked VAE", pair.relation, said)
 
 
 def fp16_range(pair: Pair) -> Evidence | None:
@@ -165,6 +197,16 @@ RULES: tuple[Rule, ...] = (
     kinship,
     fp16_range,
 )
+
+
+def _other_width(pair: Pair) -> str:
+    """What to add where the VAE keeps the weights in less width than the checkpoint, or in more."""
+    mine = pair.vae.dtypes[:1]
+    theirs = pair.baked.dtypes[:1] if pair.baked else mine
+    return f" in {_WIDTHS.get(mine[0], mine[0])}" if mine and mine != theirs else ""
+
+
+_WIDTHS = {"float16": "half precision", "bfloat16": "bfloat16", "float32": "single precision"}
 
 
 def _figures(row: Family) -> str:

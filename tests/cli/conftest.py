@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 
-from vaereg.registry.samples.library import build
+from vaereg.registry.samples.library import SAMPLES, build
+
+FIVE = ("forest_v1", "harbour_xl", "vae_final_FIXED", "sdxl_vae", "ae")
+THIN = ((8, 16, 32, 32), 2)
+"""Widths and groups that keep the tests' copies small."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def vaereg(tmp_path: Path) -> Vaereg:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """The demo's library: two checkpoints, three VAEs, a web page that calls itself a VAE."""
-    build(tmp_path / "models")
+    """Of the demo's library two checkpoints, three VAEs, a web page that calls itself a VAE."""
+    samples = {Path(sample.path).stem: sample for sample in reversed(SAMPLES)}
+    build(tmp_path / "models", *THIN, [samples[name] for name in FIVE])
     return tmp_path / "models"

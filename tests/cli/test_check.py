@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.builders import write_safetensors
-from tests.cli.conftest import Vaereg
+from tests.cli.conftest import THIN, Vaereg
 from vaereg.registry.samples.autoencoder import autoencoder_kl
-from vaereg.registry.samples.library import random_weights, write
+from vaereg.registry.samples.closed_form import weights
+from vaereg.registry.samples.files import metadata_of, safetensors
+from vaereg.registry.samples.library import SAMPLES, plan_of
 
 CHECKS = {
     "latent-channels", "spatial-factor", "temporal-factor", "latent-family", "normalisation",
@@ -50,7 +53,7 @@ def test_a_vae_of_other_channels_does_not_fit(vaereg: Vaereg, library: Path) -> 
 
 def test_where_shapes_leave_it_open_the_code_is_4(vaereg: Vaereg, library: Path) -> None:
     vaereg("scan", library)
-    run = vaereg("check", "--model", "harbour_xl", "--vae", "sdxl_vae", "--json")
+    run = vaereg("check", "--model", "harbour_xl", "--vae", "sdxl_vae", "--probe", "none", "--json")
     assert run.code == 4
     assert run.document["verdict"] == "unknown"
     assert any("probe" in line for line in run.document["advice"])
@@ -59,13 +62,13 @@ def test_where_shapes_leave_it_open_the_code_is_4(vaereg: Vaereg, library: Path)
 def test_a_finetuned_decoder_is_kin_by_its_encoder(
     vaereg: Vaereg, library: Path, tmp_path: Path
 ) -> None:
-    shapes = autoencoder_kl(4)
-    own, other = random_weights(shapes, seed=1), random_weights(shapes, seed=9)
-    mixed = {name: (own if name.startswith("encoder.") else other)[name] for name in shapes}
-    write(tmp_path / "tuned.safetensors", shapes, mixed)
+    own = plan_of(SAMPLES[0], *THIN)
+    tuned = replace(own, vivid=0.4)
+    data = safetensors(weights(tuned), metadata=metadata_of(tuned))
+    (tmp_path / "tuned.safetensors").write_bytes(data)
     run = vaereg(
         "check", "--model", library / "checkpoints/forest_v1.safetensors",
-        "--vae", tmp_path / "tuned.safetensors", "--json",
+        "--vae", tmp_path / "tuned.safetensors", "--probe", "weights", "--json",
     )  # fmt: skip
     assert run.code == 0
     kinship = next(f for f in run.document["evidence"] if f["check"] == "kinship")
@@ -78,8 +81,9 @@ def test_weights_of_nothing_but_zeros_prove_no_kinship(
     shapes = autoencoder_kl(4)
     zeros = write_safetensors(tmp_path / "zeros.safetensors", shapes)
     run = vaereg(
-        "check", "--model", library / "checkpoints/forest_v1.safetensors", "--vae", zeros, "--json"
-    )
+        "check", "--model", library / "checkpoints/forest_v1.safetensors", "--vae", zeros,
+        "--probe", "none", "--json",
+    )  # fmt: skip
     assert run.code == 4
     assert all(found["check"] != "kinship" for found in run.document["evidence"])
 
@@ -129,6 +133,6 @@ def test_the_verdict_is_recorded_and_listed(vaereg: Vaereg, library: Path) -> No
 
 def test_probes_that_are_not_there_are_not_pretended(vaereg: Vaereg, library: Path) -> None:
     vaereg("scan", library)
-    run = vaereg("check", "--model", "forest_v1", "--vae", "ae", "--probe", "weights", "--json")
+    run = vaereg("check", "--model", "forest_v1", "--vae", "ae", "--probe", "generate", "--json")
     assert run.code == 1
     assert json.loads(run.out)["error"]["code"] == "missing_dependency"

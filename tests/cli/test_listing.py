@@ -24,7 +24,7 @@ def test_everything_by_name(vaereg: Vaereg, recorded: Path) -> None:
     assert names(document) == ["ae", "forest_v1", "harbour_xl", "sdxl_vae", "vae_final_FIXED"]
     by_name = {entry["name"]: entry for entry in document}
     assert by_name["forest_v1"]["baked_vae"] is True
-    assert by_name["harbour_xl"]["baked_vae"] is False
+    assert by_name["harbour_xl"]["baked_vae"] is True
     assert by_name["forest_v1"]["family"] == "sd1"
     assert by_name["harbour_xl"]["family"] == "sdxl"
     # The name says SDXL, the weights leave it open.

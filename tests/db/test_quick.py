@@ -10,7 +10,7 @@ import pytest
 
 from vaereg.db.store import open_store
 
-from .samples import at, vae, verdict
+from .samples import at, reading, vae, verdict
 
 LISTING = """
 import sys
@@ -19,7 +19,7 @@ from vaereg.db.store import open_store
 with open_store(sys.argv[1], Path(sys.argv[2])) as store:
     assert len(store.models()) == 1
     assert store.places() and store.verdicts() and store.by_sha256(sys.argv[3])
-    assert store.rejections() == () and store.roots() == ()
+    assert store.rejections() == () and store.roots() == () and len(store.readings()) == 1
 print(*sys.modules)
 """
 
@@ -31,6 +31,7 @@ def filled(url: str, tmp_path: Path) -> str:
     with open_store(url, tmp_path) as store:
         store.remember([(vae(), at("/m/a.pt"))])
         store.keep_verdict(verdict(vae(), vae()))
+        store.keep_reading(vae().digests.sha256, reading())
     return url
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 
 from vaereg.db.store import open_store
 from vaereg.registry.errors import NotFound, StoreError
+from vaereg.registry.measures import PROBES_VERSION, Cost, EncoderFit, Response
 from vaereg.registry.ports import Place, Store
-from vaereg.registry.values import Evidence, Identity, Rejection
+from vaereg.registry.values import Artifact, Evidence, Identity, Rejection
 
-from .samples import OPEN, STAMP, at, checkpoint, sha, vae, verdict
+from .samples import OPEN, STAMP, at, checkpoint, reading, sha, vae, verdict
 
 
 def paths(store: Store) -> dict[str, tuple[str, str | None]]:
@@ -237,6 +239,76 @@ def test_a_verdict_on_an_unknown_model_is_refused(store: Store) -> None:
     with pytest.raises(NotFound, match=sha("model")):
         store.keep_verdict(verdict(checkpoint(), vae()))
     assert store.verdicts() == ()
+
+
+def test_a_verdict_keeps_what_its_probe_took_and_drew(store: Store) -> None:
+    store.remember([(checkpoint(), at("/m/c.pt")), (vae(), at("/m/v.pt"))])
+    cost = Cost("cuda:0", "bfloat16", 0.1 + 0.2, 2**40)
+    images = ("/out/strip 1.png", os.fsdecode(b"/out/\xff.png"))
+    kept = replace(verdict(checkpoint(), vae()), cost=cost, images=images)
+    store.keep_verdict(kept)
+    assert store.verdicts() == (kept,)
+    store.keep_verdict(replace(kept, cost=None, images=()))
+    assert store.verdicts() == (verdict(checkpoint(), vae()),)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"response": None, "fit": None, "contrast": None, "trouble": "No runner \u2014 for \n it."},
+        {"finite": False, "contrast": math.inf},
+        {"response": Response(((math.inf, -math.inf, 0.0),), True), "contrast": 0.0},
+        {"fit": EncoderFit((), 5e-324, False)},
+    ],
+)
+def test_a_reading_comes_back_exactly(store: Store, changes: dict[str, object]) -> None:
+    store.remember([(vae(), at("/m/v.pt")), (vae(1), at("/m/w.pt"))])
+    kept = replace(reading(), **changes)
+    store.keep_reading(sha(0).upper(), reading())
+    store.keep_reading(sha(0), kept)
+    assert store.readings() == {sha(0): kept}
+
+
+def test_a_reading_that_is_no_number_stays_none(store: Store) -> None:
+    store.remember([(vae(), at("/m/v.pt"))])
+    store.keep_reading(sha(0), replace(reading(), contrast=math.nan))
+    found = store.readings()[sha(0)]
+    assert found.contrast is not None
+    assert math.isnan(found.contrast)
+
+
+def test_a_reading_of_an_unknown_model_is_refused(store: Store) -> None:
+    store.remember([(vae(), at("/m/v.pt"))])
+    with pytest.raises(NotFound, match=sha(1)):
+        store.keep_reading(sha(1), reading())
+    assert store.readings() == {}
+
+
+def test_readings_go_with_their_model_and_with_their_probes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.remember([(vae(), at("/m/v.pt")), (vae(1), at("/m/w.pt"))])
+    store.keep_reading(sha(0), reading())
+    store.keep_reading(sha(1), reading())
+    store.remember([(vae(), at("/m/v.pt", inode=4))])
+    assert set(store.readings()) == {sha(0), sha(1)}
+    store.forget(sha(0))
+    assert set(store.readings()) == {sha(1)}
+    monkeypatch.setattr("vaereg.db.reader.PROBES_VERSION", PROBES_VERSION + 1)
+    assert store.readings() == {}
+
+
+def test_the_digest_of_a_components_weights_once_known_stays_known(store: Store) -> None:
+    def with_contents(*contents: str | None) -> Artifact:
+        parts = checkpoint().identity.components
+        told = tuple(replace(part, content=it) for part, it in zip(parts, contents, strict=True))
+        return replace(checkpoint(), identity=replace(checkpoint().identity, components=told))
+
+    store.remember([(with_contents("a" * 64, "b" * 64, None), at("/m/c.pt"))])
+    assert store.by_sha256(sha("model")).artifact == with_contents("a" * 64, "b" * 64, None)
+    store.remember([(with_contents(None, "c" * 64, None), at("/m/c.pt"))])
+    assert store.models()[0].artifact == with_contents("a" * 64, "c" * 64, None)
 
 
 def test_forgetting_takes_everything_along(store: Store) -> None:

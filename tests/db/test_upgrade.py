@@ -24,7 +24,7 @@ from vaereg.db.tables import METADATA
 from vaereg.registry.errors import NewerDatabase, StoreError
 
 from .postgres_server import Server
-from .samples import at, checkpoint, vae, verdict
+from .samples import at, checkpoint, reading, vae, verdict
 
 Install = Callable[..., None]
 
@@ -33,8 +33,8 @@ NEXT_STEP = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "m002"
-down_revision = "m001"
+revision = "m003"
+down_revision = "m002"
 
 
 def upgrade() -> None:
@@ -52,9 +52,9 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(step: str = NEXT_STEP) -> None:
         folder = tmp_path / "migrations 100%"
         shutil.copytree(schema.MIGRATIONS, folder)
-        (folder / "versions" / "m002_next.py").write_text(step)
+        (folder / "versions" / "m003_next.py").write_text(step)
         monkeypatch.setattr(schema, "MIGRATIONS", folder)
-        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "m002"))
+        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "m003"))
 
     return install
 
@@ -114,12 +114,46 @@ def test_an_older_registry_is_upgraded_with_all_its_rows(
 ) -> None:
     fill(url, tmp_path)
     next_version(step_for(url))
-    assert maintenance.upgrade(url, tmp_path) == ("m001", "m002")
+    assert maintenance.upgrade(url, tmp_path) == ("m002", "m003")
     counts = "SELECT count(*) FROM"
     tables = ("artifacts", "components", "fingerprints", "locations", "verdicts", "evidence")
     found = execute(url, *(f"{counts} {table}" for table in tables))
     assert [rows[0][0] for rows in found] == [2, 4, 3, 2, 1, 2]
     assert execute(url, "SELECT rating FROM artifacts")[0][0][0] is None
+
+
+SCHEMAS = Path(__file__).parent / "schemas"
+RELEASED = sorted({path.name.partition(".")[0] for path in SCHEMAS.glob("*.sql")})
+"""Every schema that was released, with rows in it; each registry was filled by that version."""
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_every_released_schema_is_upgraded_with_all_its_rows(
+    url: str, tmp_path: Path, version: str
+) -> None:
+    kind = url.partition(":")[0]
+    other_program(url, (SCHEMAS / f"{version}.{kind}.sql").read_text("utf-8"))
+    assert maintenance.upgrade(url, tmp_path) == (version, schema.head())
+    with open_store(url, tmp_path, "machine") as store:
+        found = {model.name: model.artifact for model in store.models()}
+        assert found == {"c": checkpoint(), "v": vae()}
+        assert store.verdicts() == (verdict(checkpoint(), vae()),)
+        assert [refused.code for refused in store.rejections()] == ["unsafe_pickle"]
+        assert store.roots() == ("/m",)
+        assert store.readings() == {}
+        store.keep_reading(vae().digests.sha256, reading())
+        store.forget(vae().digests.sha256)
+        assert store.readings() == {}
+    assert "fail" not in {found.outcome for found in maintenance.check(url)}
+    engine = open_engine(database_of(url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+    engine.dispose()
+
+
+def test_every_released_schema_but_the_newest_is_kept() -> None:
+    assert set(schema.REVISIONS[:-1]) <= set(RELEASED)
 
 
 def test_a_listing_upgrades_too(url: str, tmp_path: Path, next_version: Install) -> None:
@@ -139,7 +173,7 @@ def test_a_step_that_fails_leaves_the_registry_as_it_was(
     next_version(step_for(url) + '    raise RuntimeError("power cut")\n')
     with pytest.raises(RuntimeError, match="power cut"):
         maintenance.upgrade(url, tmp_path)
-    assert revision(url) == "m001"
+    assert revision(url) == "m002"
     assert execute(url, "SELECT * FROM artifacts", "SELECT * FROM components") == before
 
 
@@ -164,7 +198,7 @@ def test_a_step_that_leaves_orphans_is_undone(tmp_path: Path, next_version: Inst
     )
     with pytest.raises(StoreError, match="without their owner"):
         maintenance.upgrade(url, tmp_path)
-    assert revision(url) == "m001"
+    assert revision(url) == "m002"
     assert execute(url, "SELECT count(*) FROM artifacts") == [[(2,)]]
 
 
@@ -180,7 +214,7 @@ def test_what_a_step_committed_by_itself_is_put_back(tmp_path: Path, next_versio
     next_version(NEXT_STEP.partition("def upgrade")[0] + "def upgrade():" + body)
     with pytest.raises(RuntimeError, match="power cut"):
         maintenance.upgrade(url, tmp_path)
-    assert revision(url) == "m001"
+    assert revision(url) == "m002"
     assert execute(url, "SELECT count(*) FROM evidence") == [[(2,)]]
 
 
@@ -193,7 +227,7 @@ def test_a_file_is_copied_before_it_is_upgraded(tmp_path: Path, next_version: In
     (copy,) = tmp_path.glob("*.backup-*")
     assert re.fullmatch(r"registry\.db\.backup-\d{8}T\d{6}Z", copy.name)
     assert copy.stat().st_mode & 0o077 == 0
-    assert schema.revision_of(SqliteDatabase(copy)) == "m001"
+    assert schema.revision_of(SqliteDatabase(copy)) == "m002"
     assert execute(f"sqlite:///{copy}", "SELECT count(*) FROM evidence") == [[(2,)]]
 
 
@@ -230,7 +264,7 @@ def test_a_registry_of_a_newer_vaereg_is_refused(url: str, tmp_path: Path) -> No
     execute(url, "UPDATE alembic_version SET version_num = 'm999'")
     with open_store(url, tmp_path) as store:
         for call in (store.models, store.places, lambda: store.forget("0" * 64)):
-            with pytest.raises(NewerDatabase, match=r"m999.*m001") as caught:
+            with pytest.raises(NewerDatabase, match=r"m999.*m002") as caught:
                 call()
             assert "Update vaereg" in caught.value.hint
     with pytest.raises(NewerDatabase):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vaereg.registry.digests import CHUNK, Digester, digest_file
+from vaereg.registry.digests import CHUNK, Digester, digest_file, stream
 from vaereg.registry.errors import Unreadable
 from vaereg.registry.formats.local import LocalFile
 
@@ -108,3 +108,37 @@ def test_a_stopped_hashing_ends_its_workers(tmp_path: Path) -> None:
 
     with LocalFile(written(tmp_path / "model", 2 * CHUNK)) as file, pytest.raises(Stop):
         digest_file(file, stop)
+
+
+class Recorder:
+    """A part that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.seen = bytearray()
+
+    def update(self, data: memoryview, offset: int) -> None:
+        assert offset == len(self.seen)
+        self.seen += data
+
+
+@pytest.mark.parametrize("size", [0, 1000, 2 * CHUNK + 77])
+def test_another_part_sees_every_byte_of_the_same_reading(tmp_path: Path, size: int) -> None:
+    path = written(tmp_path / "model", size)
+    first, alone = Recorder(), Recorder()
+    with LocalFile(path) as file:
+        digests = digest_file(file, others=(first,))
+        stream(file, (alone,))
+    assert first.seen == alone.seen == path.read_bytes()
+    assert digests.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_part_that_fails_ends_the_reading_with_its_error(tmp_path: Path) -> None:
+    class Failing:
+        def update(self, data: memoryview, offset: int) -> None:
+            raise Unreadable("the part says no")
+
+    with (
+        LocalFile(written(tmp_path / "model", 2 * CHUNK)) as file,
+        pytest.raises(Unreadable, match="the part says no"),
+    ):
+        digest_file(file, others=(Failing(),))

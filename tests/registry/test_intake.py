@@ -67,3 +67,14 @@ def test_a_folders_digest_follows_its_content_not_its_place(tmp_path: Path) -> N
     assert first.artifact.digests == second.artifact.digests
     (tmp_path / "two" / "config.json").write_text('{"_class_name": "AutoencoderTiny"}')
     assert take_in(str(tmp_path / "two")).artifact.digests != first.artifact.digests
+
+
+def test_only_a_vaes_weights_are_measured_while_hashing(tmp_path: Path) -> None:
+    path = write_safetensors(tmp_path / "other.safetensors", {"x": (4, 4)})
+    taken = take_in(str(path))
+    assert taken.health is None
+    assert taken.artifact.digests.content is None
+    whole = take_in(str(path), whole=True)
+    assert whole.health is not None
+    assert whole.health.zero_tensors == 1
+    assert whole.artifact.digests.sha256 == taken.artifact.digests.sha256

@@ -80,9 +80,9 @@ def test_a_model_is_told_in_torchs_order(version):
         "a.tied": "true",
     }
     assert [tuple(tensor) for tensor in found.tensors.values()] == [
-        ("img_in.weight", "q8_0", (3, 64), start, 3 * 2 * 34),
-        ("conv", "float16", (4, 2, 1, 1, 4), start + 224, 64),
-        ("norm", "bfloat16", (5,), start + 288, 10),
+        ("img_in.weight", "q8_0", (3, 64), start, 3 * 2 * 34, None),
+        ("conv", "float16", (4, 2, 1, 1, 4), start + 224, 64, None),
+        ("norm", "bfloat16", (5,), start + 288, 10, None),
     ]
 
 

@@ -218,9 +218,9 @@ def test_the_header_is_told_in_full():
         {"k": "v:-0"},
     )
     assert [tuple(tensor) for tensor in found.tensors.values()] == [
-        ("b", "float16", (3, 4), len(head), 24),
-        ("a", "float16", (), len(head) + 24, 2),
-        ("c", "float16", (0, 2), len(head) + 26, 0),
+        ("b", "float16", (3, 4), len(head), 24, None),
+        ("a", "float16", (), len(head) + 24, 2, None),
+        ("c", "float16", (0, 2), len(head) + 26, 0, None),
     ]
     assert list(found.tensors) == ["b", "a", "c"]
 

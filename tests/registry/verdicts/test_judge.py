@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.registry.components import denoiser, open_between, settled, vae
 from vaereg.registry.families import families
 from vaereg.registry.values import Notice, Verdict
 from vaereg.registry.verdicts.judge import judge, reason
-from vaereg.registry.verdicts.pair import OTHER_WEIGHTS, SAME_ENCODER, SAME_WEIGHTS, Pair
+from vaereg.registry.verdicts.pair import (
+    ALTERED_LATENTS,
+    KIN,
+    OTHER_DECODER,
+    SAME_ENCODER,
+    SAME_LINEAGE,
+    SAME_WEIGHTS,
+    UNCLEAR,
+    UNRELATED,
+    Pair,
+)
 
 OPEN4 = open_between("sd1", "sdxl", "playground-v2.5", "eq-sdxl")
 OPEN16 = open_between("sd3", "flux1")
@@ -126,7 +138,10 @@ def test_a_baked_vae_of_a_foreign_family_is_found_out() -> None:
 
 @pytest.mark.parametrize(
     ("relation", "expected"),
-    [(SAME_WEIGHTS, "compatible"), (SAME_ENCODER, "compatible"), (OTHER_WEIGHTS, "unknown")],
+    [
+        *((relation, "compatible") for relation in KIN),
+        *((it, "unknown") for it in (ALTERED_LATENTS, OTHER_DECODER, UNRELATED, UNCLEAR)),
+    ],
 )
 def test_kinship_with_the_baked_vae_settles_what_shapes_leave_open(
     relation: str, expected: str
@@ -135,6 +150,31 @@ def test_kinship_with_the_baked_vae_settles_what_shapes_leave_open(
     verdict = judge(pair)
     assert verdict.verdict == expected
     assert outcome(verdict, "kinship") == ("unknown" if expected == "unknown" else "pass")
+
+
+@pytest.mark.parametrize(
+    ("relation", "dtype", "says"),
+    [
+        (SAME_WEIGHTS, "float16", "same weights as the VAE baked"),
+        (SAME_WEIGHTS, "float32", "same weights in single precision as the VAE baked"),
+        (SAME_ENCODER, "float16", "decoder finetuned from the VAE baked"),
+        (UNRELATED, "float16", "unrelated to the VAE baked"),
+    ],
+)
+def test_kinship_is_told_in_words(relation: str, dtype: str, says: str) -> None:
+    offered = replace(vae(OPEN4), dtypes=(dtype,))
+    verdict = judge(Pair(denoiser(settled("sd1")), offered, vae(OPEN4), relation))
+    told = next(found for found in verdict.evidence if found.check == "kinship")
+    assert told.message.startswith(says)
+    assert told.found == relation
+
+
+@pytest.mark.parametrize("relation", [SAME_WEIGHTS, SAME_LINEAGE])
+def test_kinship_does_not_outweigh_another_family(relation: str) -> None:
+    """A finetune of SDXL's VAE whose latents were moved on purpose, or a foreign VAE baked in."""
+    offered = vae(settled("eq-sdxl"))
+    verdict = judge(Pair(denoiser(settled("sdxl")), offered, vae(OPEN4), relation))
+    assert verdict.verdict == "incompatible"
 
 
 def test_half_precision_overflow_is_told_without_changing_the_verdict() -> None:

@@ -1,0 +1,70 @@
+"""How commands reach the prober: torch comes in only where something is run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..registry.errors import MissingDependency, UsageError
+from ..registry.naming import shown
+from ..registry.ports import Prober
+from ..registry.sides import Side
+from .context import Context
+
+
+class Dtype(StrEnum):
+    """The float type that a probe runs in."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+INSTALL = "install the probes with: pip install 'vaereg[probe]'"
+
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="D", help="For probes: auto, cpu, cuda[:N], mps.")
+]
+DtypeOption = Annotated[
+    Dtype, typer.Option("--dtype", help="For probes: the float type to run in.")
+]
+
+
+def prober_maker(device: str, dtype: Dtype) -> Callable[[], Prober]:
+    """What makes a prober on first need.
+
+    Raises ``UsageError`` at once for a device of no such name; the maker raises
+    ``MissingDependency`` where torch is not installed and ``NoDevice`` where the device is not.
+    """
+    if not DEVICE.fullmatch(device):
+        raise UsageError(f"there is no device {shown(device)}", "auto, cpu, cuda, cuda:N or mps")
+
+    def make() -> Prober:
+        if importlib.util.find_spec("torch") is None:
+            raise MissingDependency(
+                "torch is not installed, and the weights can only be run by it", INSTALL
+            )
+        from ..probes.prober import TorchProber
+
+        return TorchProber(device, dtype.value)
+
+    return make
+
+
+def picture_path(settings: Context, out: str | None, checkpoint: Side, vae: Side) -> str:
+    """Where the strip of a pair goes: below ``--out``, else below the home's ``pictures``."""
+    folder = Path(out).expanduser() if out else settings.home / "pictures"
+    names = [re.sub(r"[^\w.-]+", "_", side.name)[:60] for side in (checkpoint, vae)]
+    both = checkpoint.artifact.digests.sha256 + vae.artifact.digests.sha256
+    tail = hashlib.sha256(both.encode()).hexdigest()[:8]
+    return os.path.abspath(folder / f"{names[0]}--{names[1]}--{tail}.png")

@@ -1,0 +1,164 @@
+"""The rules on what was measured of a VAE's weights: health, colour response, pictures, range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..naming import shown
+from ..values import Evidence, Notice
+from .pair import Pair, listed
+
+if TYPE_CHECKING:
+    from .seen import View
+
+_DAMAGE = {"not_finite": "fail", "zeroed_tail": "fail", "absurd_magnitude": "warn"}
+"""Notices of ``intake`` on a VAE's numbers, and what they mean for its pictures."""
+_OUTCOME = {"compatible": "pass", "degraded": "warn", "incompatible": "fail"}
+
+
+def health(pair: Pair) -> Evidence | None:
+    """A VAE with NaN or with holes makes black or ruined pictures with any checkpoint."""
+    found = [note for note in pair.vae.notices if note.code in _DAMAGE]
+    if found:
+        worst = min(found, key=lambda note: _DAMAGE[note.code] != "fail")
+        return Evidence(
+            "health", _DAMAGE[worst.code], "sound weights", worst.code, _sentence(worst)
+        )
+    if pair.vae.content is None:
+        return None
+    return Evidence("health", "pass", "sound weights", "sound", "every number of it is finite")
+
+
+def colour_response(pair: Pair) -> Evidence | None:
+    """The colours that the decoder gives to its latents tell which space it decodes."""
+    match = pair.match
+    if match is None:
+        return None
+    want = listed(pair.wanted)
+    found = _match_words(pair)
+    if match.certainty != "certain" or match.space is None:
+        return Evidence("colour-response", "unknown", want, found, match.why)
+    if match.space in pair.wanted_spaces:
+        return Evidence("colour-response", "pass", want, found, match.why)
+    outcome = "fail" if pair.wanted_spaces else "unknown"
+    return Evidence("colour-response", outcome, want, found, match.why)
+
+
+def cross_decode(pair: Pair) -> Evidence | None:
+    """The reference's latents through this VAE: the picture itself decides."""
+    if pair.trouble is not None:
+        return Evidence("cross-decode", "unknown", None, None, pair.trouble)
+    seen = pair.seen
+    if seen is None:
+        return None
+    from .seen import figures
+
+    view = seen.decisive
+    if view is not None:
+        message = f"{seen.reference}'s latents through this VAE: {view.outcome.message}"
+        found = f"{view.outcome.name} ({figures(view.scores)})"
+        return Evidence("cross-decode", _OUTCOME[view.verdict], "match", found, message)
+    own = figures(seen.own) if seen.own else None
+    return Evidence("cross-decode", "unknown", "match", own, _undecided(pair))
+
+
+def other_convention(pair: Pair) -> Evidence | None:
+    """Frontends that take the scaling from the VAE's config may show another picture."""
+    seen = pair.seen
+    if seen is None or seen.decisive is None or len(seen.views) < 2:
+        return None
+    first, other = seen.views[0], seen.views[1]
+    want, have = _scale(first), _scale(other)
+    if "incompatible" in (first.verdict, other.verdict) or other.verdict == "compatible":
+        return None
+    frontends = " and ".join(other.convention.frontends)
+    message = (
+        f"{frontends} would undo {have} for this file, not the checkpoint's {want}: "
+        f"{other.outcome.message}. Give them the VAE with a config of {want}"
+    )
+    return Evidence("normalisation", "warn", want, f"{have}: {other.outcome.name}", message)
+
+
+def kin_in_registry(pair: Pair) -> Evidence | None:
+    """A VAE of known family in the registry that this one descends from."""
+    if pair.kin is None:
+        return None
+    relation = pair.kin.kinship.relation
+    message = f"its weights are kin to {shown(pair.kin.vae.name)}'s: {pair.kin.kinship.message}"
+    return Evidence("kinship", "pass", pair.kin.vae.name, relation, message)
+
+
+def scaling_factor(pair: Pair) -> Evidence | None:
+    """The scaling factor measured, where neither config nor identity tells it."""
+    if pair.scaling is None or pair.offered.scaling_determined_by is not None:
+        return None
+    outcome = {True: "pass", False: "warn", None: "unknown"}[pair.scaling.consistent]
+    found = f"about {pair.scaling.estimate:.3g}"
+    constant = pair.scaling.family_constant
+    want = None if constant is None else f"{constant:g}"
+    return Evidence("normalisation", outcome, want, found, pair.scaling.message)
+
+
+def fp16_range(pair: Pair) -> Evidence | None:
+    """Whether half precision can hold what this VAE computes."""
+    half = pair.seen.half if pair.seen else None
+    if half is None:
+        return None
+    from ..crossing import half_outcome
+    from ..half_precision import LARGEST_HALF, switches
+
+    outcome = half_outcome(half)
+    found = f"{half.largest:,.0f} at {half.block}"
+    limit = f"{LARGEST_HALF:,.0f}"
+    if outcome == "safe":
+        message = f"the largest activation is {found}: well within half precision"
+        return Evidence("fp16-range", "pass", limit, found, message)
+    verb = "overflows" if outcome == "overflow" else "comes near the limit of"
+    message = (
+        f"block {half.block} {verb} half precision ({half.largest:,.0f} of {limit}): black "
+        f"pictures in fp16. Run it in fp32 or bf16: {switches()}"
+    )
+    return Evidence("fp16-range", "warn", limit, found, message)
+
+
+def _sentence(note: Notice) -> str:
+    return f"the VAE's weights are damaged: {note.message}"
+
+
+def _match_words(pair: Pair) -> str:
+    match = pair.match
+    assert match is not None
+    if not match.ranked:
+        return "no answer"
+    return (
+        f"{match.space or 'no known space'} (cosine {match.cosine:.2f}, margin {match.margin:.2f})"
+    )
+
+
+def _undecided(pair: Pair) -> str:
+    seen = pair.seen
+    assert seen is not None
+    if seen.alone and seen.trusted:
+        return (
+            "there is no other VAE of this latent space to compare with; by itself it gives back "
+            "what it encodes. Record one that is known to fit: vaereg scan DIR"
+        )
+    if seen.alone:
+        return "this VAE does not give back what it encodes: its halves do not belong together"
+    return f"{seen.reference} does not give back what it encodes, so it cannot judge another"
+
+
+def _scale(view: View) -> str:
+    scaling = view.convention.scaling
+    return "per-channel statistics" if scaling.std else f"scaling factor {scaling.scale:g}"
+
+
+MEASURED = (
+    health,
+    kin_in_registry,
+    colour_response,
+    cross_decode,
+    scaling_factor,
+    other_convention,
+    fp16_range,
+)

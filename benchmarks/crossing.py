@@ -55,8 +55,8 @@ def _measure(device: str, folder: Path) -> tuple[float, int]:
 
     import torch
 
-    from vaereg.probes.catalog import load
-    from vaereg.probes.crossing import cross
+    from vaereg.probes.measures.crossing import cross
+    from vaereg.probes.runners.catalog import load
     from vaereg.registry.measures import Convention, CrossTask, Scaling, VaeFile
 
     one, other = (

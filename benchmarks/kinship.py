@@ -9,7 +9,7 @@ import numpy as np
 from measure import call_seconds, report
 from safetensors.numpy import save_file
 
-from vaereg.registry.kinship import Kinship, kinship
+from vaereg.registry.kinship.kinship import Kinship, kinship
 from vaereg.registry.samples.autoencoder import autoencoder_kl
 from vaereg.registry.weights import open_weights
 

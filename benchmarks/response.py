@@ -44,7 +44,7 @@ def _measure(device: str) -> tuple[float, int]:
     import torch
     from diffusers import AutoencoderKL
 
-    from vaereg.probes.response import colour_response
+    from vaereg.probes.measures.response import colour_response
 
     widths = (128, 256, 512, 512)
     model = AutoencoderKL(

@@ -1,6 +1,7 @@
 """Print every figure that vaereg claims, measured here and now; exit code 1 where a bar is missed.
 
 Usage: python benchmarks/run.py [NAME...]    names: start header digests scan pairs health kinship
+response crossing
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import time
 from pathlib import Path
 
 import fixtures
+from crossing import crossing
 from health import health
 from kinship import related
 from measure import BIN, call_seconds, command_seconds, report
+from response import response
 
 VAEREG = str(BIN / "vaereg")
 
@@ -136,6 +139,8 @@ FIGURES = {
     "pairs": pairs,
     "health": health,
     "kinship": related,
+    "response": response,
+    "crossing": crossing,
 }
 
 

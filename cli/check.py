@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.climb import LEVELS, Answer, Request, climb
 from ..registry.errors import MissingDependency, NotFound, StoreError
+from ..registry.judging.climb import LEVELS, Answer, Request, climb
 from ..registry.ports import Store, StoredVerdict
 from ..registry.verdicts.rules import RULES_VERSION
 from . import shapes
@@ -22,8 +22,8 @@ from .taking import side_of
 from .words import size_words
 
 if TYPE_CHECKING:
+    from ..registry.judging.sides import Side
     from ..registry.measures import Cost
-    from ..registry.sides import Side
 
 EXIT_CODES = {"compatible": 0, "degraded": 0, "incompatible": 3, "unknown": 4}
 

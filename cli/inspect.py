@@ -11,8 +11,8 @@ import typer
 
 from ..registry.errors import StoreError, VaeregError
 from ..registry.intake import examine, look, take_in
+from ..registry.judging.telling import told_by_weights
 from ..registry.lookup import find, is_remote, path_of, path_on_disk
-from ..registry.telling import told_by_weights
 from ..registry.values import Component, Digests, Identity, Model
 from . import shapes
 from .context import Context

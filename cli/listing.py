@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..registry.errors import UsageError
+from ..registry.judging.sides import Side, checkpoint_of, has, vae_of
 from ..registry.lookup import find
 from ..registry.naming import shown
-from ..registry.sides import Side, checkpoint_of, has, vae_of
 from ..registry.values import Model
 
 if TYPE_CHECKING:
-    from ..registry.matrix import Fit
+    from ..registry.judging.matrix import Fit
     from ..registry.ports import StoredVerdict
 from . import shapes
 from .context import Context
@@ -153,7 +153,7 @@ def _pairs(
     family: str | None,
 ) -> Rows:
     """The checkpoints asked for, each with the VAEs that fit or may fit."""
-    from ..registry.matrix import Matrix
+    from ..registry.judging.matrix import Matrix
 
     matrix = Matrix([found for found in models if found.state == "present"], stored)
     checkpoints: Iterable[Model] = matrix.checkpoints

@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 
 from ..registry.errors import MissingDependency, UsageError
+from ..registry.judging.sides import Side
 from ..registry.naming import shown
 from ..registry.ports import Prober
-from ..registry.sides import Side
 from .context import Context
 
 

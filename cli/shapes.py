@@ -20,10 +20,10 @@ from ..registry.values import (
 )
 
 if TYPE_CHECKING:
-    from ..registry.matrix import Fit
+    from ..registry.judging.matrix import Fit
+    from ..registry.judging.sides import Side
     from ..registry.measures import Health
     from ..registry.scan import Report
-    from ..registry.sides import Side
 
 Json = dict[str, object]
 

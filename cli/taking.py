@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..registry.errors import StoreError
 from ..registry.intake import take_in
+from ..registry.judging.sides import Side
 from ..registry.lookup import find, path_of
 from ..registry.naming import display_name
 from ..registry.ports import Store
-from ..registry.sides import Side
 from ..registry.walk import Found, walk
 from .context import Context
 

@@ -6,16 +6,18 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..registry.errors import StoreError
-from ..registry.measures import PROBES_VERSION, Reading
 from ..registry.ports import Place, StoredVerdict
 from ..registry.values import Model, Rejection
 from . import queries, rows
 from .database import Database, Query, Row
 
 Value = TypeVar("Value")
+
+if TYPE_CHECKING:
+    from ..registry.measures import Reading
 
 
 class Reader:
@@ -74,7 +76,10 @@ class Reader:
     def readings(self) -> Mapping[str, Reading]:
         """Every reading that today's probes would make alike, by the model's SHA-256."""
         with self._reading() as query:
-            return dict(map(rows.reading_from, query(queries.READINGS, PROBES_VERSION)))
+            from ..registry.measures import PROBES_VERSION
+            from .reading_rows import reading_from
+
+            return dict(map(reading_from, query(queries.READINGS, PROBES_VERSION)))
 
     @contextmanager
     def _reading(self) -> Iterator[Query]:

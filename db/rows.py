@@ -6,8 +6,8 @@ import json
 import os
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from ..registry.measures import Cost, EncoderFit, Reading, Response, Rgb
 from ..registry.naming import display_name
 from ..registry.ports import Place, StoredVerdict
 from ..registry.values import (
@@ -25,6 +25,9 @@ from ..registry.values import (
     Verdict,
 )
 from .database import Row
+
+if TYPE_CHECKING:
+    from ..registry.measures import Cost
 
 
 def model_from(row: Row, parts: Iterable[Component], places: Iterable[Location]) -> Model:
@@ -90,30 +93,21 @@ def refused_place_from(row: Row) -> tuple[str, Place]:
 def verdict_from(row: Row, evidence: Iterable[Evidence]) -> StoredVerdict:
     """A verdict from its row of ``VERDICTS`` and its checks."""
     verdict = Verdict(row[3], row[4], tuple(evidence), texts_from(row[5]))
-    cost = None if row[9] is None else Cost(**json.loads(row[9]))
+    cost = None if row[9] is None else _cost_from(row[9])
     images = texts_from(row[10] or "[]")
     return StoredVerdict(row[1], row[2], verdict, row[6], row[7], row[8], cost, images)
+
+
+def _cost_from(column: str) -> Cost:
+    # The values of measurements take 8 ms to import: a listing without any does not pay for it.
+    from ..registry.measures import Cost
+
+    return Cost(**json.loads(column))
 
 
 def evidence_from(row: Row) -> Evidence:
     """A check from a row of ``EVIDENCE``."""
     return Evidence(*row[1:6])
-
-
-def reading_from(row: Row) -> tuple[str, Reading]:
-    """A model's SHA-256 and what its VAE told, from a row of ``READINGS``."""
-    response, fit, finite, contrast = (None if it is None else json.loads(it) for it in row[1:5])
-    return row[0], Reading(
-        response and Response(_rgb_from(response["jacobian"]), response["scaled"]),
-        fit and EncoderFit(_rgb_from(fit["factors"]), fit["deviation"], fit["scaled"]),
-        bool(finite),
-        contrast,
-        row[5],
-    )
-
-
-def _rgb_from(table: list[list[float]]) -> tuple[Rgb, ...]:
-    return tuple((red, green, blue) for red, green, blue in table)
 
 
 def stamp_from(columns: Row) -> Stamp:

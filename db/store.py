@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from ..registry.errors import StoreError
 from ..registry.interrupts import held_back
-from ..registry.measures import Reading
 from ..registry.ports import Place, StoredVerdict
 from ..registry.values import Artifact, Location, Model, Rejection, Stamp
 from . import copies, schema
@@ -23,6 +22,7 @@ from .reader import Nothing, Reader
 from .sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
+    from ..registry.measures import Reading
     from .writer import Writer
 
 

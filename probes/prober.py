@@ -10,9 +10,9 @@ import torch
 
 from ..registry.errors import CannotRun
 from ..registry.measures import Cost, Crossing, CrossTask, Reading, VaeFile
-from .catalog import load
-from .crossing import cross
 from .device import choose_device, choose_dtype, out_of_memory_told, peak_memory
+from .measures.crossing import cross
+from .runners.catalog import load
 
 
 class TorchProber:
@@ -26,7 +26,7 @@ class TorchProber:
 
     def read(self, vae: VaeFile) -> Reading:
         """The colour response of its decoder and the fit of its encoder, whichever it has."""
-        from .reading import read
+        from .measures.reading import read
 
         with self._accounted():
             try:

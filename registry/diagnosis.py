@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .matrix import Matrix
+from .judging.matrix import Matrix
+from .judging.sides import has
 from .naming import shown
-from .sides import has
 from .values import Finding, Model, Rejection
 
 _SHOWN = 5

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 
 from .digests import Progress, digest_file, stream
 from .errors import Unreadable
-from .findings import Findings, Plan, plan_of, vae_names
 from .formats.catalog import read_header, read_path
 from .formats.local import LocalFile
 from .identify.identify import identify, identify_folder
 from .known import recognise
 from .measures import Health
 from .naming import shown
+from .soundness.findings import Findings, Plan, plan_of, vae_names
+from .soundness.weight_pass import WeightPass
 from .values import Artifact, Digests, Folder, Identity, Location, Stamp
 from .walk import folder_stamp
-from .weight_pass import WeightPass
 
 _FOLDER_FILES = (".json", ".safetensors", ".bin", ".gguf", ".pt", ".ckpt", ".txt", ".model")
 """What counts as content of a diffusers folder; pictures and read-mes do not."""

@@ -104,8 +104,8 @@ def fp16_range(pair: Pair) -> Evidence | None:
     half = pair.seen.half if pair.seen else None
     if half is None:
         return None
-    from ..crossing import half_outcome
-    from ..half_precision import LARGEST_HALF, switches
+    from .crossing import half_outcome
+    from .half_precision import LARGEST_HALF, switches
 
     outcome = half_outcome(half)
     found = f"{half.largest:,.0f} at {half.block}"

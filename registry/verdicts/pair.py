@@ -9,9 +9,9 @@ from ..families import Family, family
 from ..values import Component, Latent
 
 if TYPE_CHECKING:
-    from ..kinship import Relative
-    from ..response import Match
-    from ..scaling import MeasuredScaling
+    from ..colours.response import Match
+    from ..colours.scaling import MeasuredScaling
+    from ..kinship.kinship import Relative
     from .seen import Seen
 
 SAME_WEIGHTS = "same-weights"

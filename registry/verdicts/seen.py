@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..crossing import VERDICT_OF, Outcome, outcome, trusted
 from ..measures import Convention, Crossing, HalfRange, Scores
+from .crossing import VERDICT_OF, Outcome, outcome, trusted
 
 
 @dataclass(frozen=True, slots=True)

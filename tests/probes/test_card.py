@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vaereg.probes import card  # noqa: E402
-from vaereg.probes.pixels import unit_range, variety  # noqa: E402
+from vaereg.probes.pictures import card  # noqa: E402
+from vaereg.probes.pictures.pixels import unit_range, variety  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.probes import vaes  # noqa: E402
-from vaereg.probes.catalog import RUNNERS, load  # noqa: E402
+from vaereg.probes.runners.catalog import RUNNERS, load  # noqa: E402
 from vaereg.registry.errors import (  # noqa: E402
     CannotRun,
     NotFound,
@@ -110,7 +110,7 @@ def test_runs_of_one_vae_are_equal(file: Path) -> None:
 MEASURE = """
 import sys, torch
 torch.set_num_threads(2)
-from vaereg.probes.catalog import load
+from vaereg.probes.runners.catalog import load
 from vaereg.probes.device import peak_memory
 from vaereg.registry.measures import VaeFile
 cpu = torch.device("cpu")

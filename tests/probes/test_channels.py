@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vaereg.probes.channels import channel_agreement, channel_effects, middle  # noqa: E402
+from vaereg.probes.measures.channels import channel_agreement, channel_effects, middle  # noqa: E402
 
 CHANNELS = 16
 RANDOM = torch.Generator().manual_seed(0)

@@ -10,9 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vaereg.probes.catalog import load  # noqa: E402
-from vaereg.probes.crossing import cross  # noqa: E402
-from vaereg.registry.crossing import half_outcome, outcome, trusted  # noqa: E402
+from vaereg.probes.measures.crossing import cross  # noqa: E402
+from vaereg.probes.runners.catalog import load  # noqa: E402
 from vaereg.registry.errors import CannotRun, Unreadable  # noqa: E402
 from vaereg.registry.measures import (  # noqa: E402
     Convention,
@@ -24,6 +23,7 @@ from vaereg.registry.measures import (  # noqa: E402
 from vaereg.registry.samples import closed_form, colours, files  # noqa: E402
 from vaereg.registry.samples.closed_form import Plan  # noqa: E402
 from vaereg.registry.samples.faults import random_weights, with_nan  # noqa: E402
+from vaereg.registry.verdicts.crossing import half_outcome, outcome, trusted  # noqa: E402
 
 torch.set_num_threads(1)
 """Tests may run on every core at once."""
@@ -224,7 +224,7 @@ def test_a_scaling_of_zero_is_refused(tmp_path: Path, sd1: VaeFile) -> None:
 def photograph(path: Path, saturation: float = 1.0) -> str:
     from PIL import Image
 
-    from vaereg.probes.card import test_card as card
+    from vaereg.probes.pictures.card import test_card as card
 
     tile = ((card()[0] + 1) * 127.5).byte().permute(1, 2, 0).numpy()
     image = Image.fromarray(tile).resize((700, 500))

@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.functional import avg_pool2d  # noqa: E402
 
-from vaereg.probes.card import test_card as card  # noqa: E402
-from vaereg.probes.encoder_fit import fit_encoder  # noqa: E402
+from vaereg.probes.measures.encoder_fit import fit_encoder  # noqa: E402
+from vaereg.probes.pictures.card import test_card as card  # noqa: E402
 from vaereg.registry.samples.colours import table_of  # noqa: E402
 
 

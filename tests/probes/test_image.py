@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 Image = pytest.importorskip("PIL.Image")
 
-from vaereg.probes.image import MOST_PIXELS, picture  # noqa: E402
+from vaereg.probes.pictures.image import MOST_PIXELS, picture  # noqa: E402
 from vaereg.registry.errors import Unreadable  # noqa: E402
 
 RED, BLUE = (200, 30, 40), (20, 60, 210)

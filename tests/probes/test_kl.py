@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.probes import vaes  # noqa: E402
-from vaereg.probes import canonical  # noqa: E402
+from vaereg.probes.runners import canonical  # noqa: E402
 from vaereg.registry.errors import CannotRun  # noqa: E402
 
 CONFIGS = {

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vaereg.probes.normalisation import denormalise, normalise  # noqa: E402
+from vaereg.probes.measures.normalisation import denormalise, normalise  # noqa: E402
 from vaereg.registry.errors import CannotRun  # noqa: E402
 from vaereg.registry.measures import Scaling  # noqa: E402
 

@@ -8,9 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vaereg.probes import card  # noqa: E402
-from vaereg.probes.pixels import compare, variety  # noqa: E402
-from vaereg.registry.crossing import outcome  # noqa: E402
+from vaereg.probes.pictures import card  # noqa: E402
+from vaereg.probes.pictures.pixels import compare, variety  # noqa: E402
+from vaereg.registry.verdicts.crossing import outcome  # noqa: E402
 
 
 def luma_of(pictures):

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vaereg.probes.ranges import Watch, count_not_finite  # noqa: E402
+from vaereg.probes.measures.ranges import Watch, count_not_finite  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from vaereg.probes.card import test_card as card  # noqa: E402
-from vaereg.probes.catalog import load  # noqa: E402
-from vaereg.probes.encoder_fit import fit_encoder  # noqa: E402
-from vaereg.probes.response import ColourAnswer, colour_response  # noqa: E402
+from vaereg.probes.measures.encoder_fit import fit_encoder  # noqa: E402
+from vaereg.probes.measures.response import ColourAnswer, colour_response  # noqa: E402
+from vaereg.probes.pictures.card import test_card as card  # noqa: E402
+from vaereg.probes.runners.catalog import load  # noqa: E402
+from vaereg.registry.colours.response import Match, match, probe_point  # noqa: E402
 from vaereg.registry.families import families, same_shape  # noqa: E402
 from vaereg.registry.measures import Reading, VaeFile  # noqa: E402
-from vaereg.registry.response import Match, match, probe_point  # noqa: E402
 from vaereg.registry.samples.closed_form import Plan, weights  # noqa: E402
 from vaereg.registry.samples.colours import (  # noqa: E402
     grey,

@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 Image = pytest.importorskip("PIL.Image")
 
 from tests.probes.test_crossing import SD1, SDXL, convention, crossed, plan_of, written  # noqa: E402
-from vaereg.probes import card  # noqa: E402
-from vaereg.probes.sheet import Column, write_sheet  # noqa: E402
+from vaereg.probes.pictures import card  # noqa: E402
+from vaereg.probes.pictures.sheet import Column, write_sheet  # noqa: E402
 from vaereg.registry.errors import NoSpace, Unreadable  # noqa: E402
 
 
@@ -82,7 +82,7 @@ def test_a_place_that_is_no_folder_and_a_full_disk(tmp_path: Path, monkeypatch) 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("vaereg.probes.sheet.os.replace", full)
+    monkeypatch.setattr("vaereg.probes.pictures.sheet.os.replace", full)
     with pytest.raises(NoSpace, match="full"):
         write_sheet(str(tmp_path / "sheet.png"), (), [column()])
     assert os.listdir(tmp_path) == ["file"]

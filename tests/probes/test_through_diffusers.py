@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 from tests.probes import vaes  # noqa: E402
 from tests.probes.diffusers_cases import BOTH, DC, EIGHTS, HUNYUAN, SMALL, WAN_22  # noqa: E402
 from tests.registry.identify import vae_headers, vae_originals  # noqa: E402
-from vaereg.probes import catalog, through_diffusers  # noqa: E402
-from vaereg.probes.published import RECIPES  # noqa: E402
+from vaereg.probes.runners import catalog, through_diffusers  # noqa: E402
+from vaereg.probes.runners.published import RECIPES  # noqa: E402
 from vaereg.registry.errors import CannotRun, MissingDependency  # noqa: E402
 from vaereg.registry.measures import VaeFile  # noqa: E402
 

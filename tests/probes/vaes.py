@@ -15,7 +15,7 @@ from diffusers.models import autoencoders  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from tests.registry.identify.vae_originals import ldm, old_attention  # noqa: E402
-from vaereg.probes.catalog import load  # noqa: E402
+from vaereg.probes.runners.catalog import load  # noqa: E402
 from vaereg.registry.formats.catalog import read_path  # noqa: E402
 from vaereg.registry.identify.identify import identify, identify_folder  # noqa: E402
 from vaereg.registry.measures import VaeFile  # noqa: E402

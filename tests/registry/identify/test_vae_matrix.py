@@ -88,7 +88,7 @@ MATRIX: list[Row] = [
     *_rows("x4", "autoencoder-kl", "sd-x4-upscaler", (4, 4, 1)),
     *_rows("kl-f4", "autoencoder-kl", "", (3, 4, 1)),
     *_rows("sd3", "autoencoder-kl", KL16, (16, 8, 1)),
-    *_rows("16-quant", "autoencoder-kl", "", (16, 8, 1)),
+    *_rows("16-quant", "autoencoder-kl", "sd3 flux1 glm-image cogview ostris-d16", (16, 8, 1)),
     *_rows("d16", "autoencoder-kl", "ostris-d16", (16, 8, 1)),
     *_rows("cogview", "autoencoder-kl", "cogview", (16, 8, 1)),
     *_rows("flux2", "autoencoder-kl-flux2", "flux2", (32, 8, 1)),

@@ -1,0 +1,1 @@
+"""What is measured by running a VAE: colour response, encoder fit, cross-decode, range."""

@@ -1,0 +1,1 @@
+"""Pictures: the test card, a user's own, their figures, and the strip that is written."""

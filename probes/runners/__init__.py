@@ -1,0 +1,1 @@
+"""VAEs that can be run: one table of architectures, and the networks behind it."""

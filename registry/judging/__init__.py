@@ -1,0 +1,1 @@
+"""The steps that judge a pair: its sides, how deep to look, what to compare with."""

@@ -1,0 +1,301 @@
+"""One pair judged step by step: each step costs more than the one before and runs only if needed.
+
+Headers, configs and hashes; kinship; the colour response of the VAE; a cross-decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..colours.neighbours import neighbours
+from ..colours.response import Match, match
+from ..colours.scaling import measured_scaling
+from ..errors import CannotRun, MissingDependency, NotFound, StoreError
+from ..families import family
+from ..kinship.kinship import nearest
+from ..measures import Cost, CrossTask, Reading, VaeFile
+from ..ports import Prober, Store
+from ..values import Latent, Model, Verdict
+from ..verdicts.conventions import conventions
+from ..verdicts.judge import judge
+from ..verdicts.seen import Seen
+from ..weights import open_weights
+from .pairing import pair_of, relation_to_baked
+from .reference import Reference, known_vaes, of_family, vae_file
+from .settling import BY_KIN, by_match, side_with, with_latent
+from .settling import of_family as settled_as
+from .sides import Side
+
+LEVELS = ("none", "weights", "decode", "generate")
+"""How deep a climb went, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How far to climb, and with what."""
+
+    probe: str
+    """``none`` | ``auto`` (to the first certain answer) | ``weights`` | ``decode``."""
+    prober: Callable[[], Prober]
+    """Makes the prober on first need; may raise ``MissingDependency`` and ``NoDevice``."""
+    picture: str | None = None
+    """Where a cross-decode writes its strip."""
+    image: str | None = None
+    """A user's own picture instead of the test card."""
+    again: bool = False
+    """Read weights anew although their reading is recorded."""
+
+    @property
+    def level(self) -> str:
+        """The shallowest level whose recorded answer will do."""
+        return "none" if self.probe == "auto" else self.probe
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict, how deep the climb went, and what it took."""
+
+    verdict: Verdict
+    level: str
+    """``none`` | ``weights`` | ``decode``."""
+    vae: Side
+    """The VAE with what was found out of it."""
+    steps: tuple[str, ...]
+    """What was done, in order, for people."""
+    cost: Cost | None = None
+    images: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be recorded."""
+
+
+def climb(store: Store, model: Side, vae: Side, request: Request) -> Answer:
+    """Judge a checkpoint and a VAE as deep as asked; what is read of weights is recorded.
+
+    Raises ``UnsupportedFormat`` where one of them is not what its place asks for, ``FileError``,
+    ``ProbeError``, and ``MissingDependency`` where a probe was asked for by name and torch is not
+    installed; ``auto`` then stays at what it has and says so in its advice.
+    """
+    return _Climb(store, model, vae, request).run()
+
+
+class _Climb:
+    def __init__(self, store: Store, model: Side, vae: Side, request: Request) -> None:
+        self.store = store
+        self.model = model
+        self.vae = vae
+        self.request = request
+        self.pair = pair_of(model, vae, relation_to_baked(model, vae))
+        self.level = "none"
+        self.steps = ["headers, configs and hashes"]
+        self.images: tuple[str, ...] = ()
+        self.notes: list[str] = []
+        self.missing: MissingDependency | None = None
+        self.made: Prober | None = None
+
+    def run(self) -> Answer:
+        self._kinship()
+        wanted = self.request.probe
+        try:
+            if wanted != "none" and not (wanted == "auto" and self._certain()):
+                self._weights()
+                if wanted == "decode" or (wanted == "auto" and not self._refuted()):
+                    self._decode()
+        except MissingDependency as failure:
+            if wanted != "auto":
+                raise
+            self.missing = failure
+        return self._answer()
+
+    @cached_property
+    def prober(self) -> Prober:
+        self.made = self.request.prober()
+        return self.made
+
+    @cached_property
+    def models(self) -> tuple[Model, ...]:
+        return self.store.models()
+
+    @cached_property
+    def known(self) -> list[VaeFile]:
+        return known_vaes(self.models)
+
+    @cached_property
+    def readings(self) -> dict[str, Reading]:
+        return {} if self.request.again else dict(self.store.readings())
+
+    # -- what stops a climb -------------------------------------------------------------------
+
+    def _certain(self) -> bool:
+        """Whether headers, hashes and kinship settle it.
+
+        Colours alone do not prove a fit: two channels may be swapped and look much the same.
+        """
+        verdict = judge(self.pair).verdict
+        by_colours = self.pair.offered.determined_by == "weights" and not self.pair.kin_of_baked
+        return verdict == "incompatible" or (verdict != "unknown" and not by_colours)
+
+    def _refuted(self) -> bool:
+        return judge(self.pair).verdict == "incompatible"
+
+    # -- the steps ----------------------------------------------------------------------------
+
+    def _kinship(self) -> None:
+        """With the baked VAE, and, while the family is open, with every VAE in the registry."""
+        if self.pair.relation is not None:
+            self.steps.append("kinship with the baked VAE")
+        origin = _latent_of(self.model).family
+        if self.pair.kin_of_baked and origin is not None and self.pair.offered.family is None:
+            self._settle(settled_as(self.pair.offered, origin, "kinship", BY_KIN))
+        file = vae_file(self.vae)
+        if file is None or self.pair.is_baked or self.pair.kin_of_baked or self.pair.shapes_differ:
+            return
+        others = [
+            vae
+            for vae in self.known
+            if vae.architecture == file.architecture and vae.channels == file.channels
+            and vae.path != file.path
+        ]  # fmt: skip
+        if not others:
+            return
+        self.steps.append(f"kinship with {len(others)} known VAEs")
+        with open_weights(file.path, file.prefix) as weights:
+            found = nearest(weights, others)
+        if found is not None and found.kinship.settles and found.vae.family is not None:
+            self.pair = replace(self.pair, kin=found)
+            if self.pair.offered.family is None:
+                self._settle(settled_as(self.pair.offered, found.vae.family, "kinship", BY_KIN))
+
+    def _weights(self) -> None:
+        """The colour response of the VAE, recorded or read now."""
+        self.level = "weights"
+        file = vae_file(self.vae)
+        if file is None:
+            self.pair = replace(self.pair, trouble="the VAE's file is not on the disk now.")
+            return
+        reading = self._reading(self.vae.artifact.digests.sha256, file)
+        found = self._match(reading, file)
+        self.steps.append("colour response of the VAE")
+        self.pair = replace(
+            self.pair, match=found, scaling=measured_scaling(reading, self.pair.offered, found)
+        )
+        self._settle(by_match(self.pair.offered, found))
+
+    def _decode(self) -> None:
+        """The reference's latents through the VAE."""
+        file = vae_file(self.vae)
+        if file is None:
+            return
+        self.level = "decode"
+        reference = self._reference(file)
+        if reference is None:
+            self.pair = replace(self.pair, trouble=_NOTHING_TO_COMPARE)
+            return
+        files = (file, reference.encoder, reference.decoder)
+        asked = conventions(self.pair.denoiser, self.vae, self.pair.vae, files)
+        task = CrossTask(
+            reference.encoder, reference.decoder, file,
+            normalisation=asked[0].scaling,
+            conventions=asked,
+            image=self.request.image,
+            picture=self.request.picture,
+            captions=(
+                f"{self.vae.name} for {self.model.name}",
+                f"latents of {reference.name}, decoded by it and by {self.vae.name}",
+            ),
+        )  # fmt: skip
+        try:
+            crossing = self.prober.cross(task)
+        except CannotRun as failure:
+            self.pair = replace(self.pair, trouble=failure.message)
+            return
+        self.steps.append(f"cross-decode with {reference.name}")
+        self.images = (crossing.picture,) if crossing.picture else ()
+        seen = Seen.of(crossing, reference.name, asked, reference.alone)
+        self.pair = replace(self.pair, seen=seen)
+
+    # -- what the steps need ------------------------------------------------------------------
+
+    def _reading(self, sha256: str, file: VaeFile) -> Reading:
+        recorded = self.readings.get(sha256)
+        if recorded is not None:
+            return recorded
+        reading = self.readings[sha256] = self.prober.read(file)
+        if reading.trouble is None:
+            self._keep(lambda: self.store.keep_reading(sha256, reading))
+        return reading
+
+    def _keep(self, record: Callable[[], None]) -> None:
+        """Record something; a registry that cannot be written to does not spoil the answer."""
+        try:
+            record()
+        except (StoreError, NotFound) as failure:
+            self.notes.append(f"not recorded. {failure.message}")
+
+    def _match(self, reading: Reading, file: VaeFile) -> Match:
+        known = neighbours(self.models, self.readings, but=self._own)
+        return match(reading, file.channels, file.candidates, known)
+
+    @property
+    def _own(self) -> set[str]:
+        return {self.vae.artifact.digests.sha256, self.model.artifact.digests.sha256}
+
+    def _reference(self, file: VaeFile) -> Reference | None:
+        """The baked VAE if its colours are those of the checkpoint's space; else a known VAE."""
+        baked = vae_file(self.model)
+        if baked is not None and not self.pair.is_baked and self._trusts(baked):
+            return Reference.whole(baked)
+        known = of_family(self.known, self.pair.wanted_spaces, file)
+        if known is not None:
+            return known
+        return Reference.whole(file, alone=True) if len(file.parts) == 2 else None
+
+    def _trusts(self, baked: VaeFile) -> bool:
+        if len(baked.parts) < 2 or baked.channels != self.pair.offered.channels:
+            return False
+        reading = self._reading(self.model.artifact.digests.sha256, baked)
+        found = self._match(reading, baked)
+        self.steps.append("colour response of the baked VAE")
+        if found.certainty == "certain":
+            self._remember(self.model, by_match(_latent_of(self.model), found))
+            return found.space in self.pair.wanted_spaces
+        # A space without a colour table cannot pass the test; its own round trip has to do.
+        tables = any(family(name).rgb_tables for name in baked.candidates)
+        return not tables and reading.finite and reading.trouble is None
+
+    def _settle(self, latent: Latent) -> None:
+        if latent == self.pair.offered:
+            return
+        self.vae, component = side_with(self.vae, latent)
+        self.pair = replace(self.pair, vae=component)
+        self._remember(self.vae, latent)
+
+    def _remember(self, side: Side, latent: Latent) -> None:
+        """Record a settled family, where the model is recorded."""
+        model = self.store.by_sha256(side.artifact.digests.sha256)
+        if model is not None and model.locations:
+            artifact = with_latent(model.artifact, latent)
+            if artifact != model.artifact:
+                self._keep(lambda: self.store.remember([(artifact, model.locations[0])]))
+
+    def _answer(self) -> Answer:
+        verdict = judge(self.pair)
+        if self.missing is not None:
+            hint = f"{self.missing.message}: {self.missing.hint}"
+            verdict = replace(verdict, advice=(hint, *verdict.advice))
+        cost = self.made.cost() if self.made is not None else None
+        return Answer(
+            verdict, self.level, self.vae, tuple(self.steps), cost, self.images, tuple(self.notes)
+        )
+
+
+def _latent_of(side: Side) -> Latent:
+    vae = side.artifact.identity.component("vae")
+    return (vae.latent if vae else None) or Latent()
+
+
+_NOTHING_TO_COMPARE = (
+    "there is no VAE of the checkpoint's latent space to compare with: record one that is known to "
+    "fit with vaereg scan, then check again"
+)

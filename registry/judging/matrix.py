@@ -1,0 +1,107 @@
+"""Every checkpoint against every VAE, by rules and recorded verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..known import fp16_safe
+from ..ports import StoredVerdict
+from ..values import Model, Verdict
+from ..verdicts.judge import judge, reason
+from ..verdicts.pair import Pair
+from ..verdicts.rules import RULES_VERSION
+from .sides import Side, checkpoint_of, has, vae_of
+
+RANK = {"compatible": 0, "degraded": 1, "unknown": 2, "incompatible": 3}
+"""Best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One VAE for a checkpoint, judged."""
+
+    vae: Model
+    verdict: Verdict
+    reason: str
+    baked: bool = False
+
+
+class Matrix:
+    """Every checkpoint against every VAE, by rules and recorded verdicts; no file is opened.
+
+    Models of equal fingerprint are of one class, and each pair of classes is judged once: 500 x 200
+    models cost a few hundred judgements.
+    """
+
+    def __init__(self, models: Sequence[Model], stored: Iterable[StoredVerdict]) -> None:
+        self.checkpoints = [model for model in models if has(model, "denoiser")]
+        self.vaes = [model for model in models if has(model, "vae") and not has(model, "denoiser")]
+        self._stored = _strongest(stored)
+        self._classes: dict[object, int] = {}
+        self._class_of: dict[str, int] = {}
+        self._judged: dict[tuple[int, int, bool], tuple[Verdict, str]] = {}
+
+    def fits(self, checkpoint: Model, vaes: Sequence[Model] | None = None) -> list[Fit]:
+        """The VAEs for a checkpoint, best first; the baked one too, unless some are named."""
+        found = [self._fit(checkpoint, vae) for vae in (self.vaes if vaes is None else vaes)]
+        own = checkpoint.artifact.identity.component("vae")
+        if vaes is None and own is not None and own.parts:
+            found.append(self._fit(checkpoint, checkpoint))
+        found.sort(key=_best_first)
+        return found
+
+    def _fit(self, checkpoint: Model, vae: Model) -> Fit:
+        one, other = checkpoint.artifact.digests.sha256, vae.artifact.digests.sha256
+        baked = one == other
+        recorded = self._stored.get((one, other)) if self._stored else None
+        if recorded is not None:
+            return Fit(vae, recorded, reason(recorded), baked)
+        alike = (
+            self._class_of.get(one) or self._class(checkpoint),
+            self._class_of.get(other) or self._class(vae),
+            baked,
+        )
+        judged = self._judged.get(alike)
+        if judged is None:
+            judged = self._judged[alike] = self._judge(checkpoint, vae, baked)
+        return Fit(vae, *judged, baked)
+
+    def _judge(self, checkpoint: Model, vae: Model, baked: bool) -> tuple[Verdict, str]:
+        denoiser, decoder = checkpoint_of(Side.of(checkpoint)), vae_of(Side.of(vae))
+        own = checkpoint.artifact.identity.component("vae")
+        verdict = judge(
+            Pair(denoiser, decoder, own, None, baked, fp16_safe(vae.artifact.digests.sha256))
+        )
+        return verdict, reason(verdict)
+
+    def _class(self, model: Model) -> int:
+        """A number from 1 on, shared by all models that the rules cannot tell apart."""
+        denoiser, vae = (model.artifact.identity.component(role) for role in ("denoiser", "vae"))
+        fingerprint = (
+            denoiser and denoiser.latent,
+            vae and (vae.latent, vae.parts, vae.notices),
+            fp16_safe(model.artifact.digests.sha256),
+        )
+        number = self._classes.setdefault(fingerprint, len(self._classes) + 1)
+        self._class_of[model.artifact.digests.sha256] = number
+        return number
+
+
+def _best_first(fit: Fit) -> tuple[int, bool, float, str]:
+    return RANK[fit.verdict.verdict], not fit.baked, -fit.verdict.confidence, fit.vae.name
+
+
+_LEVELS = ("none", "weights", "decode", "generate")
+
+
+def _strongest(stored: Iterable[StoredVerdict]) -> Mapping[tuple[str, str], Verdict]:
+    """For each pair the verdict of the deepest probe, as long as today's rules made it."""
+    best: dict[tuple[str, str], StoredVerdict] = {}
+    for row in stored:
+        key = (row.model_sha256, row.vae_sha256)
+        if row.rules_version == RULES_VERSION and (
+            key not in best or _LEVELS.index(row.level) > _LEVELS.index(best[key].level)
+        ):
+            best[key] = row
+    return {key: row.verdict for key, row in best.items()}

@@ -1,0 +1,60 @@
+"""A family that weights or kin settle, written into what is known of a VAE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..colours.response import Match
+from ..families import family
+from ..values import Artifact, Component, Latent
+from .sides import Side
+
+BY_WEIGHTS = 0.97
+"""A certain colour response: one of some 800 random 4-channel tables would pass it by chance."""
+BY_KIN = 0.95
+
+
+def by_match(latent: Latent, match: Match) -> Latent:
+    """The latent as its weights tell it: settled, opened again, or as it was.
+
+    A certain answer settles an open family and overrules a header or config of another space. An
+    answer that is far from all that the header allows withdraws the header's claim.
+    """
+    if match.certainty == "certain" and match.family is not None:
+        known = latent.family and family(latent.family).space == match.space
+        return latent if known else of_family(latent, match.family, "weights", BY_WEIGHTS)
+    if match.contradicts and latent.determined_by in ("header", "config"):
+        return replace(latent, family=None, determined_by=None, confidence=0.0)
+    return latent
+
+
+def of_family(latent: Latent, identifier: str, by: str, confidence: float) -> Latent:
+    """The latent settled as one family; figures of the model's own config stand."""
+    row = family(identifier)
+    told = latent.scaling_determined_by in ("config", "file")
+    return replace(
+        latent,
+        family=row.id,
+        candidates=(row.id,),
+        determined_by=by,
+        confidence=confidence,
+        scaling_factor=latent.scaling_factor if told else row.scaling_factor,
+        shift_factor=latent.shift_factor if told else row.shift_factor,
+        scaling_determined_by=latent.scaling_determined_by if told else "family",
+    )
+
+
+def with_latent(artifact: Artifact, latent: Latent) -> Artifact:
+    """The artifact, its VAE's latent replaced."""
+    parts = artifact.identity.components
+    first = artifact.identity.component("vae")
+    changed = tuple(replace(part, latent=latent) if part is first else part for part in parts)
+    return replace(artifact, identity=replace(artifact.identity, components=changed))
+
+
+def side_with(side: Side, latent: Latent) -> tuple[Side, Component]:
+    """The side with its VAE's latent replaced, and that VAE."""
+    settled = replace(side, artifact=with_latent(side.artifact, latent))
+    vae = settled.artifact.identity.component("vae")
+    assert vae is not None
+    return settled, vae

@@ -1,0 +1,1 @@
+"""How two VAEs are related, told from their weights."""

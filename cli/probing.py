@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 from collections.abc import Callable
@@ -50,12 +49,14 @@ def prober_maker(device: str, dtype: Dtype) -> Callable[[], Prober]:
         raise UsageError(f"there is no device {shown(device)}", "auto, cpu, cuda, cuda:N or mps")
 
     def make() -> Prober:
-        if importlib.util.find_spec("torch") is None:
+        try:
+            from ..probes.prober import TorchProber
+        except ImportError as failure:
             raise MissingDependency(
-                "torch is not installed, and the weights can only be run by it", INSTALL
-            )
-        from ..probes.prober import TorchProber
-
+                f"the weights can only be run by torch, which is not installed or does not load "
+                f"({shown(str(failure))})",
+                INSTALL,
+            ) from failure
         return TorchProber(device, dtype.value)
 
     return make

@@ -11,6 +11,7 @@ from ..registry.errors import NotFound, UsageError
 from ..registry.naming import shown
 from ..registry.ports import Store
 from ..registry.scan import Report, scan
+from ..registry.twins import introductions
 from ..registry.values import Rejection
 from . import shapes
 from .context import Context
@@ -40,7 +41,8 @@ def scan_command(
         with settings.output.progress("reading") as watcher:
             report = scan(store, roots, jobs=jobs, watcher=watcher, fresh=fresh)
         store.keep_roots(roots)
-    settings.output.answer(shapes.scan(report), lambda page: _tell(report, page))
+        told = list(introductions(store.models(), report.newcomers)) if report.newcomers else []
+    settings.output.answer(shapes.scan(report), lambda page: _tell(report, told, page))
     for root in roots:
         if not os.path.lexists(root):
             settings.output.note(f"note: {root} is not there; what it held is marked offline")
@@ -67,10 +69,12 @@ def _reason(entry: Rejection) -> str:
     return entry.message
 
 
-def _tell(report: Report, page: Page) -> None:
+def _tell(report: Report, introduced: list[str], page: Page) -> None:
     if report.rejected:
         rows = [[entry.path, _reason(entry)] for entry in report.rejected]
         page.table(["Not taken in", "Why"], rows, stretch="Why")
+    for line in introduced:
+        page.line(line)
     counts = (
         ("added", report.added),
         ("changed", report.changed),

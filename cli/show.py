@@ -8,6 +8,7 @@ import typer
 
 from ..registry.lookup import find, path_on_disk
 from ..registry.ports import StoredVerdict
+from ..registry.twins import Twin, twins
 from ..registry.values import Model
 from . import shapes
 from .context import Context
@@ -31,15 +32,23 @@ def show_command(context: typer.Context, name: Name) -> None:
         model = find(models, name)
         sha256 = model.artifact.digests.sha256
         stored = [row for row in store.verdicts() if sha256 in (row.model_sha256, row.vae_sha256)]
+    alike = twins(model, models)
     names = {found.artifact.digests.sha256: found.name for found in models}
     document = shapes.model(model) | {
-        "components": [shapes.component(part) for part in model.artifact.identity.components],
+        "components": [
+            shapes.component(part) | {"content": part.content}
+            for part in model.artifact.identity.components
+        ],
+        "same_weights": [
+            {"name": twin.model.name, "path": twin.model.path, "baked": twin.baked}
+            for twin in alike
+        ],
         "hashes": shapes.hashes(model.artifact.digests),
         "locations": [shapes.location(place) for place in model.locations],
         "warnings": [shapes.notice(note) for note in model.artifact.identity.all_notices],
         "verdicts": [_verdict(row, names) for row in stored],
     }
-    settings.output.answer(document, lambda page: _tell(page, model, stored, names))
+    settings.output.answer(document, lambda page: _tell(page, model, alike, stored, names))
 
 
 def path_command(context: typer.Context, name: Name) -> None:
@@ -63,7 +72,13 @@ def _verdict(row: StoredVerdict, names: dict[str, str]) -> shapes.Json:
     }
 
 
-def _tell(page: Page, model: Model, stored: list[StoredVerdict], names: dict[str, str]) -> None:
+def _tell(
+    page: Page,
+    model: Model,
+    alike: list[Twin],
+    stored: list[StoredVerdict],
+    names: dict[str, str],
+) -> None:
     artifact = model.artifact
     page.line(model.name, style="bold")
     if artifact.known_as:
@@ -74,6 +89,9 @@ def _tell(page: Page, model: Model, stored: list[StoredVerdict], names: dict[str
         words = family_words(part)
         where = f" below {part.prefix}" if part.prefix else ""
         page.line(f"{part.role.replace('_', ' ')}: {part.architecture}{where}; {words}")
+    for twin in alike:
+        where = "baked into" if twin.baked else "also saved as"
+        page.line(f"the VAE's weights are {where} {_called(twin.model)}")
     digests = [
         [name, str(value)] for name, value in shapes.hashes(artifact.digests).items() if value
     ]
@@ -92,3 +110,8 @@ def _tell(page: Page, model: Model, stored: list[StoredVerdict], names: dict[str
             for row in stored
         ]
         page.table(["Checkpoint", "VAE", "Verdict", "Probe", "Decided"], rows)
+
+
+def _called(model: Model) -> str:
+    published = model.artifact.known_as
+    return f"{model.name} ({published})" if published else model.name

@@ -9,11 +9,21 @@ from dataclasses import dataclass
 from .judging.matrix import Matrix
 from .judging.sides import has
 from .naming import shown
+from .twins import groups
 from .values import Finding, Model, Rejection
 
 _SHOWN = 5
-_DAMAGE = {"parts_missing", "inconsistent_shapes", "missing_shard", "missing_tensors"}
-"""Notices of a header or folder that lacks something of what it claims to be."""
+_DAMAGE = {
+    "parts_missing",
+    "inconsistent_shapes",
+    "missing_shard",
+    "missing_tensors",
+    "not_finite",
+    "zeroed_tail",
+    "absurd_magnitude",
+    "archive_crc",
+}
+"""Notices of a model that lacks something of what it claims to be, or whose weights are ruined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +74,8 @@ def damaged_models(state: State) -> Finding:
     return _finding(
         "damaged-models",
         damaged,
-        "no header shows damage",
-        "{count} look damaged: {names}; vaereg inspect tells what is missing",
+        "no header and no VAE's weights show damage",
+        "{count} look damaged: {names}; vaereg inspect --weights tells what is wrong",
     )
 
 
@@ -104,6 +114,18 @@ def copies(state: State) -> Finding:
     )
 
 
+def saved_anew(state: State) -> Finding:
+    """The same VAE weights in several files of different bytes."""
+    found = groups(state.models)
+    return _finding(
+        "saved-anew",
+        [" = ".join(model.name for model in group) for group in found],
+        "no VAE lies on the disk in several forms",
+        "{count} lie on the disk in several forms (other layout, float width or container): "
+        "{names}",
+    )
+
+
 def checkpoints_without_vae(state: State) -> Finding:
     """Checkpoints with neither a baked VAE nor a recorded one that fits or may fit."""
     matrix = Matrix(state.models, ())
@@ -127,6 +149,7 @@ CHECKS: tuple[Callable[[State], Finding], ...] = (
     damaged_models,
     equal_names,
     copies,
+    saved_anew,
     checkpoints_without_vae,
 )
 

@@ -32,6 +32,8 @@ class Report:
     missing: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     seconds: float = 0.0
+    newcomers: set[str] = field(default_factory=set)
+    """SHA-256 of every content added or changed."""
 
 
 def scan(
@@ -205,6 +207,7 @@ class _Batch:
             left = next((path for path, old in self.gone.items() if old.sha256 == sha256), None)
             if left is None:
                 self.report.added += 1
+                self.report.newcomers.add(sha256)
             else:
                 del self.gone[left]
                 self.moves.append((left, taken.location))
@@ -213,6 +216,7 @@ class _Batch:
             self.report.unchanged += 1
         else:
             self.report.changed += 1
+            self.report.newcomers.add(sha256)
 
     def flush(self) -> None:
         if self.moves:

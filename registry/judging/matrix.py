@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from ..known import fp16_safe
 from ..ports import StoredVerdict
+from ..twins import content_of
 from ..values import Model, Verdict
 from ..verdicts.judge import judge, reason
-from ..verdicts.pair import Pair
+from ..verdicts.pair import SAME_WEIGHTS, Pair
 from ..verdicts.rules import RULES_VERSION
 from .sides import Side, checkpoint_of, has, vae_of
 
@@ -40,7 +41,7 @@ class Matrix:
         self._stored = _strongest(stored)
         self._classes: dict[object, int] = {}
         self._class_of: dict[str, int] = {}
-        self._judged: dict[tuple[int, int, bool], tuple[Verdict, str]] = {}
+        self._judged: dict[tuple[int, int, bool, bool], tuple[Verdict, str]] = {}
 
     def fits(self, checkpoint: Model, vaes: Sequence[Model] | None = None) -> list[Fit]:
         """The VAEs for a checkpoint, best first; the baked one too, unless some are named."""
@@ -57,21 +58,26 @@ class Matrix:
         recorded = self._stored.get((one, other)) if self._stored else None
         if recorded is not None:
             return Fit(vae, recorded, reason(recorded), baked)
+        content = content_of(vae)
         alike = (
             self._class_of.get(one) or self._class(checkpoint),
             self._class_of.get(other) or self._class(vae),
             baked,
+            content is not None and content == content_of(checkpoint),
         )
         judged = self._judged.get(alike)
         if judged is None:
-            judged = self._judged[alike] = self._judge(checkpoint, vae, baked)
+            judged = self._judged[alike] = self._judge(checkpoint, vae, *alike[2:])
         return Fit(vae, *judged, baked)
 
-    def _judge(self, checkpoint: Model, vae: Model, baked: bool) -> tuple[Verdict, str]:
+    def _judge(
+        self, checkpoint: Model, vae: Model, baked: bool, same_weights: bool
+    ) -> tuple[Verdict, str]:
         denoiser, decoder = checkpoint_of(Side.of(checkpoint)), vae_of(Side.of(vae))
         own = checkpoint.artifact.identity.component("vae")
+        relation = SAME_WEIGHTS if same_weights and not baked else None
         verdict = judge(
-            Pair(denoiser, decoder, own, None, baked, fp16_safe(vae.artifact.digests.sha256))
+            Pair(denoiser, decoder, own, relation, baked, fp16_safe(vae.artifact.digests.sha256))
         )
         return verdict, reason(verdict)
 
@@ -80,7 +86,7 @@ class Matrix:
         denoiser, vae = (model.artifact.identity.component(role) for role in ("denoiser", "vae"))
         fingerprint = (
             denoiser and denoiser.latent,
-            vae and (vae.latent, vae.parts, vae.notices),
+            vae and (vae.latent, vae.parts, vae.notices, vae.content is None),
             fp16_safe(model.artifact.digests.sha256),
         )
         number = self._classes.setdefault(fingerprint, len(self._classes) + 1)

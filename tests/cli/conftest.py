@@ -46,7 +46,8 @@ def vaereg(tmp_path: Path) -> Vaereg:
             [sys.executable, "-m", "vaereg", *map(os.fspath, words)],
             capture_output=True,
             cwd=tmp_path,
-            env={**os.environ, **env},
+            # One thread each: as many tests as there are cores run at a time.
+            env={"OMP_NUM_THREADS": "1", **os.environ, **env},
             timeout=120,
             check=False,
         )

@@ -117,16 +117,22 @@ def test_a_broken_file_is_one_sentence(vaereg: Vaereg, library: Path) -> None:
     assert "web page" in run.err
 
 
+def test_equal_weights_fit_without_a_check(vaereg: Vaereg, library: Path) -> None:
+    """The content digest alone tells that a file is the baked VAE in another form."""
+    said = vaereg("scan", library).out
+    assert "vae_final_FIXED holds the same weights as the VAE baked into forest_v1" in said
+    listed = vaereg("list", "--compatible", "--model", "forest_v1", "--json").document
+    fits = {fit["name"]: fit["verdict"] for fit in listed[0]["vaes"]}
+    assert fits["vae_final_FIXED"] == "compatible"
+    assert fits["sdxl_vae"] == "unknown"
+    shown = vaereg("show", "forest_v1", "--json").document
+    assert [twin["name"] for twin in shown["same_weights"]] == ["vae_final_FIXED"]
+    assert vaereg("show", "vae_final_FIXED", "--json").document["same_weights"][0]["baked"] is True
+
+
 def test_the_verdict_is_recorded_and_listed(vaereg: Vaereg, library: Path) -> None:
     vaereg("scan", library)
-    before = vaereg("list", "--compatible", "--model", "forest_v1", "--json").document
-    assert {fit["name"]: fit["verdict"] for fit in before[0]["vaes"]}[
-        "vae_final_FIXED"
-    ] == "unknown"
     vaereg("check", "--model", "forest_v1", "--vae", "vae_final_FIXED")
-    after = vaereg("list", "--compatible", "--model", "forest_v1", "--json").document
-    fits = {fit["name"]: fit["verdict"] for fit in after[0]["vaes"]}
-    assert fits["vae_final_FIXED"] == "compatible"
     shown = vaereg("show", "forest_v1", "--json").document
     assert shown["verdicts"][0]["verdict"] == "compatible"
 

@@ -295,7 +295,7 @@ def test_readings_go_with_their_model_and_with_their_probes(
     assert set(store.readings()) == {sha(0), sha(1)}
     store.forget(sha(0))
     assert set(store.readings()) == {sha(1)}
-    monkeypatch.setattr("vaereg.db.reader.PROBES_VERSION", PROBES_VERSION + 1)
+    monkeypatch.setattr("vaereg.registry.measures.PROBES_VERSION", PROBES_VERSION + 1)
     assert store.readings() == {}
 
 

@@ -107,7 +107,8 @@ class HalfRange:
     block: str
     """Canonical name of the block that made it (``decoder.up.1.block.0.conv1``)."""
     overflowing: int | None = None
-    """Non-finite numbers of a real half-precision decode; None where none was run."""
+    """Non-finite numbers of a real decode in ``dtype``; None where none was run."""
+    dtype: str = "float16"
 
 
 @dataclass(frozen=True, slots=True)

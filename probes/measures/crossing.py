@@ -78,18 +78,26 @@ class _Seen:
 def cross(task: CrossTask, load: Load, device: torch.device, dtype: torch.dtype) -> Crossing:
     """Encode with the reference, decode with it and with ``task.vae``, compare the pictures.
 
+    The pictures are judged in float32 whatever ``dtype`` says, so that every float type and device
+    gives one answer: rounding blurs and overflow blackens what a VAE knows. The VAE is also decoded
+    for real in ``dtype`` (on CUDA at least in float16), and its non-finite numbers are counted.
+
     Latents change hands in the checkpoint's normalisation. One half of one VAE is in memory at a
     time. Where ``own`` is not ``trusted``, the looks say nothing. Raises ``CannotRun`` where
     latents do not fit or a user's picture is too plain to judge by, ``FileError`` for files and
     pictures that cannot be read, ``NoSpace`` and ``Unreadable`` for the strip.
     """
-    bench = _Bench(task, load, device, dtype)
+    bench = _Bench(task, load, device, torch.float32)
+    real = torch.float16 if dtype is torch.float32 and device.type == "cuda" else dtype
     with torch.inference_mode():
         pictures = _pictures(task.image)
         latents = _encoded(bench, pictures)
         reference = _by_reference(bench, latents)
         seen = _by_candidate(bench, latents)
-        half = seen.watch.half_range(_overflowing(bench, latents))
+        half = seen.watch.half_range()
+        if half is not None and real is not torch.float32:
+            count = _overflowing(bench, latents, real)
+            half = replace(half, overflowing=count, dtype=str(real).removeprefix("torch."))
     agreement = channel_agreement(reference.effects, seen.effects)
     scores = {
         scaling: replace(compare(reference.pictures, decode), channel_agreement=agreement)
@@ -151,11 +159,9 @@ def _by_candidate(bench: _Bench, latents: _Latents) -> _Seen:
     return _Seen(decodes, effects, watch)
 
 
-def _overflowing(bench: _Bench, latents: _Latents) -> int | None:
-    """Non-finite numbers of real half-precision decodes; on CUDA only, CPUs take minutes."""
-    if bench.device.type != "cuda":
-        return None
-    decode = _decoding(bench, bench.task.vae, latents, torch.float16)
+def _overflowing(bench: _Bench, latents: _Latents, dtype: torch.dtype) -> int:
+    """Non-finite numbers of decodes in that type; float16 on a CPU takes minutes at real size."""
+    decode = _decoding(bench, bench.task.vae, latents, dtype)
     scaling = bench.scalings[0]
     pictures = (decode(latents.values * size, scaling) for size in (1, STRETCH))
     return sum(map(count_not_finite, pictures))

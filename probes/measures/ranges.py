@@ -36,8 +36,8 @@ class Watch:
         # The first block that is not finite is where the fault starts: later ones inherit it.
         return max(sizes.items(), key=lambda item: item[1]) if sizes else None
 
-    def half_range(self, overflowing: int | None) -> HalfRange | None:
-        """What was seen as a value; ``overflowing`` comes of a real half-precision decode."""
+    def half_range(self, overflowing: int | None = None) -> HalfRange | None:
+        """What was seen as a value; ``overflowing`` comes of a real float16 decode."""
         found = self.largest()
         return found and HalfRange(found[1], found[0], overflowing)
 

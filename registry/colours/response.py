@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from ..families import Family, families
 from ..measures import Reading
-from ..naming import shown
 from .likeness import Half, Likeness, compare, cosine, fault, is_sound, leaders, limit
 from .references import Reference, gains_of, means_of, references, spread_of
 
@@ -140,8 +139,9 @@ def _judged(half: Half, known: Sequence[Reference]) -> Match:
     certainty = _certainty(found, compared)
     obstacle = fault(half, compared) if certainty else "that is not near enough to tell"
     if certainty is None or obstacle:
-        return replace(found, why=f"{_figures(found)}: {obstacle}")
-    return replace(found, certainty=certainty, space=ranked[0].space, why=_figures(found))
+        return replace(found, why=f"{_figures(found, 'come nearest to')}: {obstacle}")
+    why = _figures(found, "are those of" if certainty == "certain" else "are like those of")
+    return replace(found, certainty=certainty, space=ranked[0].space, why=why)
 
 
 def _certainty(found: Match, compared: Sequence[Likeness]) -> str | None:
@@ -188,7 +188,9 @@ def _joined(found: Sequence[Match], halves: Sequence[Half]) -> Match:
     if encoder.reference.space != decoder.space:
         why = f"decoder and encoder disagree: {decoder.why}; {encoder.why}"
         return _withdrawn(both, why)
-    why = f"{decoder.why}; {encoder.why}"
+    why = f"{decoder.why}; the encoder's too ({encoder.cosine:.3f})"
+    if encoder.space is None:
+        why = f"{decoder.why}; {encoder.why}"
     return replace(both, why=why, certainty="likely" if encoder.space is None else both.certainty)
 
 
@@ -239,12 +241,11 @@ def _score(it: Likeness, half: Half) -> Score:
     return Score(row.space, row.id, it.reference.source, half.name, it.cosine, it.chroma)
 
 
-def _figures(found: Match) -> str:
+def _figures(found: Match, are: str) -> str:
     assert found.reference is not None
     return (
-        f"the {found.halves}'s colours agree with {found.reference.family} by "
-        f"{found.cosine:.3f} ({shown(found.reference.source)}), {found.margin:.2f} above any "
-        f"other space, in hue by {found.chroma:.2f}"
+        f"the {found.halves}'s colours {are} {found.reference.family} (cosine {found.cosine:.3f}, "
+        f"{found.margin:.2f} above any other space, hue {found.chroma:.2f})"
     )
 
 

@@ -82,7 +82,8 @@ def half_outcome(half: HalfRange) -> str:
     bars = thresholds("half_precision")
     if half.overflowing or not math.isfinite(half.largest):
         return "overflow"
-    if half.overflowing is None and half.largest > bars["largest"]:
+    ran_in_half = half.overflowing is not None and half.dtype == "float16"
+    if not ran_in_half and half.largest > bars["largest"]:
         return "overflow"
     return "risk" if half.largest > bars["risk"] else "safe"
 

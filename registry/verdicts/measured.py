@@ -110,6 +110,8 @@ def fp16_range(pair: Pair) -> Evidence | None:
     outcome = half_outcome(half)
     found = f"{half.largest:,.0f} at {half.block}"
     limit = f"{LARGEST_HALF:,.0f}"
+    if half.overflowing is not None:
+        found += f"; a real decode in {half.dtype}: {half.overflowing:,} numbers not finite"
     if outcome == "safe":
         message = f"the largest activation is {found}: well within half precision"
         return Evidence("fp16-range", "pass", limit, found, message)

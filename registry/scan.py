@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from .errors import VaeregError
 from .intake import Taken, renamed, take_in
+from .judging.settling import still_settled
 from .ports import Place, Store
 from .progress import Watcher
-from .values import Location, Rejection, Stamp
+from .values import Artifact, Location, Rejection, Stamp
 from .walk import Found, is_gone, walk
 from .workers import Stopped, each
 
@@ -189,6 +190,7 @@ class _Batch:
         self.taken: list[Taken] = []
         self.refused: list[tuple[Rejection, Stamp]] = []
         self.flushed = time.monotonic()
+        self.contents = {place.sha256 for place in known.values()}
 
     def add(self, found: Found, outcome: Taken | Rejection) -> None:
         if isinstance(outcome, Rejection):
@@ -218,11 +220,17 @@ class _Batch:
             self.report.changed += 1
             self.report.newcomers.add(sha256)
 
+    def _settled(self, taken: Taken) -> Artifact:
+        """Read anew, a content keeps the family that its weights told."""
+        sha256 = taken.artifact.digests.sha256
+        known = self.store.by_sha256(sha256) if sha256 in self.contents else None
+        return still_settled(taken.artifact, known.artifact if known else None)
+
     def flush(self) -> None:
         if self.moves:
             self.store.relocate(self.moves)
         if self.taken:
-            self.store.remember([(taken.artifact, taken.location) for taken in self.taken])
+            self.store.remember([(self._settled(taken), taken.location) for taken in self.taken])
         if self.refused:
             self.store.reject(self.refused)
         self.taken, self.refused, self.moves = [], [], []

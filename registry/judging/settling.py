@@ -52,6 +52,21 @@ def with_latent(artifact: Artifact, latent: Latent) -> Artifact:
     return replace(artifact, identity=replace(artifact.identity, components=changed))
 
 
+def still_settled(found: Artifact, before: Artifact | None) -> Artifact:
+    """What was read anew, with the family that weights or kin settled before for the same content.
+
+    A better table of signatures may know the family by itself now: then that stands.
+    """
+    now = found.identity.component("vae")
+    then = before.identity.component("vae") if before else None
+    if now is None or now.latent is None or then is None or then.latent is None:
+        return found
+    known = then.latent.determined_by in ("weights", "kinship")
+    if now.latent.family is None and known:
+        return with_latent(found, then.latent)
+    return found
+
+
 def side_with(side: Side, latent: Latent) -> tuple[Side, Component]:
     """The side with its VAE's latent replaced, and that VAE."""
     settled = replace(side, artifact=with_latent(side.artifact, latent))

@@ -129,11 +129,11 @@ def _sentence(note: Notice) -> str:
 
 def _match_words(pair: Pair) -> str:
     match = pair.match
-    assert match is not None
-    if not match.ranked:
+    if match is None or not match.ranked:
         return "no answer"
     return (
-        f"{match.space or 'no known space'} (cosine {match.cosine:.2f}, margin {match.margin:.2f})"
+        f"{match.space or 'no known space'} (cosine {match.cosine:.2f}, margin {match.margin:.2f}, "
+        f"hue {match.chroma:.2f}, nearest {shown(match.ranked[0].source)})"
     )
 
 

@@ -188,3 +188,10 @@ def test_without_torch_the_rest_works_and_says_how_to_get_it(
     assert told.code == 0
     assert told.document["health"]["finite"] is True
     assert any("vaereg[probe]" in note["message"] for note in told.document["warnings"])
+
+
+def test_a_family_told_by_weights_survives_a_fresh_scan(vaereg: Vaereg, shop: Path) -> None:
+    vaereg("check", "--model", "harbour_xl", "--vae", shop / TWIN, "--probe", "weights")
+    vaereg("scan", "--fresh", shop)
+    shown = vaereg("show", shop / TWIN, "--json").document
+    assert (shown["family"], shown["determined_by"]) == ("sdxl", "weights")

@@ -176,6 +176,8 @@ class VaeFile:
     family: str | None
     """Settled family, None while open."""
     candidates: tuple[str, ...] = ()
+    mates: tuple[str, ...] = ()
+    """Every family of that shape: what its colours are compared with, whatever a config claims."""
 
 
 @dataclass(frozen=True, slots=True)

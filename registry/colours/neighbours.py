@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from ..families import family
 from ..measures import Reading
-from ..values import Model
-from .response import Neighbour
+from ..values import Latent, Model
+from .response import Neighbour, match
 
-_OTHERWISE = ("known-hash", "config", "header")
-"""How a family must be known to vouch for others: colours that vouch for colours prove nothing."""
+_OTHERWISE = ("known-hash", "header")
+"""How a family must be known to vouch for others: colours that vouch for colours prove nothing, and
+configs may lie."""
 
 
 def neighbours(
@@ -24,6 +26,14 @@ def neighbours(
         latent = vae.latent if vae else None
         if latent is None or latent.family is None or latent.determined_by not in _OTHERWISE:
             continue
-        if sha256 in readings and sha256 not in but:
+        if sha256 in readings and sha256 not in but and _bears_out(latent, readings[sha256]):
             found.append(Neighbour(model.name, latent.family, readings[sha256]))
     return found
+
+
+def _bears_out(latent: Latent, reading: Reading) -> bool:
+    """Whether its own colours are those of its family, as far as tables can tell."""
+    row = family(latent.family or "")
+    if not row.rgb_tables:
+        return reading.finite
+    return match(reading, row.channels, (row.id,)).space == row.space

@@ -5,7 +5,7 @@ Headers, configs and hashes; kinship; the colour response of the VAE; a cross-de
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,13 +23,15 @@ from ..verdicts.judge import judge
 from ..verdicts.seen import Seen
 from ..weights import open_weights
 from .pairing import pair_of, relation_to_baked
-from .reference import Reference, known_vaes, of_family, vae_file
+from .reference import Known, Reference, known_vaes, of_family, vae_file
 from .settling import BY_KIN, by_match, side_with, with_latent
 from .settling import of_family as settled_as
 from .sides import Side
 
 LEVELS = ("none", "weights", "decode", "generate")
 """How deep a climb went, in order."""
+MOST_REFERENCES = 3
+"""References tried where one after the other does not give back what it encodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class _Climb:
         self.vae = vae
         self.request = request
         self.pair = pair_of(model, vae, relation_to_baked(model, vae))
+        self.told = self.pair.offered.determined_by
         self.level = "none"
         self.steps = ["headers, configs and hashes"]
         self.images: tuple[str, ...] = ()
@@ -100,7 +103,7 @@ class _Climb:
         try:
             if wanted != "none" and not (wanted == "auto" and self._certain()):
                 self._weights()
-                if wanted == "decode" or (wanted == "auto" and not self._refuted()):
+                if wanted == "decode" or (wanted == "auto" and not self._agreed()):
                     self._decode()
         except MissingDependency as failure:
             if wanted != "auto":
@@ -118,7 +121,7 @@ class _Climb:
         return self.store.models()
 
     @cached_property
-    def known(self) -> list[VaeFile]:
+    def known(self) -> list[Known]:
         return known_vaes(self.models)
 
     @cached_property
@@ -128,16 +131,27 @@ class _Climb:
     # -- what stops a climb -------------------------------------------------------------------
 
     def _certain(self) -> bool:
-        """Whether headers, hashes and kinship settle it.
+        """Whether it is settled before any weights are run: by shape, damage or a published hash.
+
+        A config may lie, a finetune may be ruined, a baked VAE may be foreign to its checkpoint.
+        """
+        verdict = judge(self.pair).verdict
+        if verdict == "incompatible":
+            return self.pair.offered.determined_by not in ("config", "weights")
+        by_hash = self.pair.offered.determined_by == "known-hash"
+        return verdict != "unknown" and by_hash and not self.pair.doubted
+
+    def _agreed(self) -> bool:
+        """Whether colours refute the pair, or bear out what was known of the VAE otherwise.
 
         Colours alone do not prove a fit: two channels may be swapped and look much the same.
         """
-        verdict = judge(self.pair).verdict
-        by_colours = self.pair.offered.determined_by == "weights" and not self.pair.kin_of_baked
-        return verdict == "incompatible" or (verdict != "unknown" and not by_colours)
-
-    def _refuted(self) -> bool:
-        return judge(self.pair).verdict == "incompatible"
+        verdict, found = judge(self.pair).verdict, self.pair.match
+        if verdict == "incompatible" or found is None:
+            return verdict == "incompatible"
+        borne_out = not found.ranked or found.space in self.pair.wanted_spaces
+        otherwise = self.told in ("header", "config") or self.pair.same_weights
+        return verdict == "compatible" and borne_out and otherwise
 
     # -- the steps ----------------------------------------------------------------------------
 
@@ -145,21 +159,20 @@ class _Climb:
         """With the baked VAE, and, while the family is open, with every VAE in the registry."""
         if self.pair.relation is not None:
             self.steps.append("kinship with the baked VAE")
-        origin = _latent_of(self.model).family
-        if self.pair.kin_of_baked and origin is not None and self.pair.offered.family is None:
-            self._settle(settled_as(self.pair.offered, origin, "kinship", BY_KIN))
         file = vae_file(self.vae)
         if file is None or self.pair.is_baked or self.pair.kin_of_baked or self.pair.shapes_differ:
             return
+        # Who is of a family by kinship or by a config that may lie vouches for nobody.
         others = [
-            vae
-            for vae in self.known
-            if vae.architecture == file.architecture and vae.channels == file.channels
-            and vae.path != file.path
-        ]  # fmt: skip
+            one.vae
+            for one in self.known
+            if one.by in ("known-hash", "header", "weights")
+            and (one.vae.architecture, one.vae.channels) == (file.architecture, file.channels)
+            and one.vae.path != file.path
+        ]
         if not others:
             return
-        self.steps.append(f"kinship with {len(others)} known VAEs")
+        self.steps.append(f"kinship with {len(others)} known VAE{'s' if others[1:] else ''}")
         with open_weights(file.path, file.prefix) as weights:
             found = nearest(weights, others)
         if found is not None and found.kinship.settles and found.vae.family is not None:
@@ -180,18 +193,25 @@ class _Climb:
         self.pair = replace(
             self.pair, match=found, scaling=measured_scaling(reading, self.pair.offered, found)
         )
-        self._settle(by_match(self.pair.offered, found))
+        beside = self.pair.wanted if self.pair.is_baked else None
+        self._settle(by_match(self.pair.offered, found, beside))
 
     def _decode(self) -> None:
-        """The reference's latents through the VAE."""
+        """The latents of a reference through the VAE; the first reference that works decides."""
         file = vae_file(self.vae)
         if file is None:
             return
         self.level = "decode"
-        reference = self._reference(file)
-        if reference is None:
+        tried = 0
+        for reference in self._references(file):
+            tried += 1
+            self._cross(file, reference)
+            if (self.pair.seen and self.pair.seen.trusted) or tried == MOST_REFERENCES:
+                return
+        if not tried:
             self.pair = replace(self.pair, trouble=_NOTHING_TO_COMPARE)
-            return
+
+    def _cross(self, file: VaeFile, reference: Reference) -> None:
         files = (file, reference.encoder, reference.decoder)
         asked = conventions(self.pair.denoiser, self.vae, self.pair.vae, files)
         task = CrossTask(
@@ -213,7 +233,7 @@ class _Climb:
         self.steps.append(f"cross-decode with {reference.name}")
         self.images = (crossing.picture,) if crossing.picture else ()
         seen = Seen.of(crossing, reference.name, asked, reference.alone)
-        self.pair = replace(self.pair, seen=seen)
+        self.pair = replace(self.pair, seen=seen, trouble=None)
 
     # -- what the steps need ------------------------------------------------------------------
 
@@ -235,34 +255,46 @@ class _Climb:
 
     def _match(self, reading: Reading, file: VaeFile) -> Match:
         known = neighbours(self.models, self.readings, but=self._own)
-        return match(reading, file.channels, file.candidates, known)
+        return match(reading, file.channels, file.mates, known)
 
     @property
     def _own(self) -> set[str]:
         return {self.vae.artifact.digests.sha256, self.model.artifact.digests.sha256}
 
-    def _reference(self, file: VaeFile) -> Reference | None:
-        """The baked VAE if its colours are those of the checkpoint's space; else a known VAE."""
+    def _references(self, file: VaeFile) -> Iterator[Reference]:
+        """The baked VAE if its colours are those of the checkpoint's space; known VAEs; itself."""
         baked = vae_file(self.model)
-        if baked is not None and not self.pair.is_baked and self._trusts(baked):
-            return Reference.whole(baked)
-        known = of_family(self.known, self.pair.wanted_spaces, file)
-        if known is not None:
-            return known
-        return Reference.whole(file, alone=True) if len(file.parts) == 2 else None
+        if baked is not None and not self.pair.is_baked and len(baked.parts) == 2:
+            sound = baked.channels == file.channels and self._trusts(
+                baked, self.model.artifact.digests.sha256
+            )
+            if sound:
+                self._name_baked(baked)
+                yield Reference.whole(baked)
+            self.pair = replace(self.pair, baked_trusted=sound)
+        for reference, parts in of_family(self.known, self.pair.wanted_spaces, file):
+            if all(one.by == "known-hash" or self._trusts(one.vae, one.sha256) for one in parts):
+                yield reference
+        if len(file.parts) == 2:
+            yield Reference.whole(file, alone=True)
 
-    def _trusts(self, baked: VaeFile) -> bool:
-        if len(baked.parts) < 2 or baked.channels != self.pair.offered.channels:
-            return False
-        reading = self._reading(self.model.artifact.digests.sha256, baked)
-        found = self._match(reading, baked)
-        self.steps.append("colour response of the baked VAE")
-        if found.certainty == "certain":
-            self._remember(self.model, by_match(_latent_of(self.model), found))
+    def _trusts(self, vae: VaeFile, sha256: str) -> bool:
+        """Whether a VAE's colours are those of the checkpoint's space, as far as tables tell."""
+        reading = self._reading(sha256, vae)
+        found = self._match(reading, vae)
+        self.steps.append(f"colour response of {vae.name}")
+        if found.space is not None:
             return found.space in self.pair.wanted_spaces
         # A space without a colour table cannot pass the test; its own round trip has to do.
-        tables = any(family(name).rgb_tables for name in baked.candidates)
+        tables = any(family(name).rgb_tables for name in vae.mates)
         return not tables and reading.finite and reading.trouble is None
+
+    def _name_baked(self, baked: VaeFile) -> None:
+        """Record which family the checkpoint's own VAE turned out to be of."""
+        found = self._match(self.readings[self.model.artifact.digests.sha256], baked)
+        vae = self.model.artifact.identity.component("vae")
+        if vae is not None and vae.latent is not None:
+            self._remember(self.model, by_match(vae.latent, found, self.pair.wanted))
 
     def _settle(self, latent: Latent) -> None:
         if latent == self.pair.offered:
@@ -288,11 +320,6 @@ class _Climb:
         return Answer(
             verdict, self.level, self.vae, tuple(self.steps), cost, self.images, tuple(self.notes)
         )
-
-
-def _latent_of(side: Side) -> Latent:
-    vae = side.artifact.identity.component("vae")
-    return (vae.latent if vae else None) or Latent()
 
 
 _NOTHING_TO_COMPARE = (

@@ -6,14 +6,21 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..families import family
+from ..families import family, same_shape
 from ..measures import VaeFile
-from ..values import Component, Model
+from ..values import Component, Latent, Model
 from .sides import Side
 
-_BY = ("known-hash", "config", "header", "kinship", "weights")
+_BY = ("known-hash", "weights", "header", "config", "kinship")
 """How a family may be known, the surest first."""
-DAMAGE = {"parts_missing", "inconsistent_shapes", "not_finite", "zeroed_tail", "absurd_magnitude"}
+DAMAGE = {
+    "parts_missing",
+    "inconsistent_shapes",
+    "not_finite",
+    "zeroed_tail",
+    "absurd_magnitude",
+    "archive_crc",
+}
 """Notices of a VAE that no other may be judged by."""
 
 
@@ -38,44 +45,56 @@ def vae_file(side: Side) -> VaeFile | None:
     component = side.artifact.identity.component("vae")
     if component is None or not component.parts or side.path is None:
         return None
-    return _file(side.name, side.path, component) if os.path.exists(side.path) else None
+    return file_of(side.name, side.path, component) if os.path.exists(side.path) else None
 
 
-def known_vaes(models: Sequence[Model]) -> list[VaeFile]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A recorded VAE of settled family."""
+
+    vae: VaeFile
+    sha256: str
+    by: str
+    """``Latent.determined_by``."""
+
+
+def known_vaes(models: Sequence[Model]) -> list[Known]:
     """The VAEs of settled family that are on the disk, the surest first."""
-    sure = [(rank, vae) for model in models if (found := _known(model)) for rank, vae in [found]]
-    return [vae for _, vae in sorted(sure, key=lambda entry: (entry[0], entry[1].name))]
+    found = [known for model in models if (known := _known(model))]
+    return sorted(found, key=lambda known: (_BY.index(known.by), known.vae.name))
 
 
-def of_family(known: Sequence[VaeFile], spaces: frozenset[str], like: VaeFile) -> Reference | None:
-    """A reference of one of those spaces, of the channels of ``like`` but not that file itself.
+def of_family(
+    known: Sequence[Known], spaces: frozenset[str], like: VaeFile
+) -> Iterator[tuple[Reference, tuple[Known, ...]]]:
+    """References of those spaces and of the channels of ``like``, with what they are made of.
 
-    Whole VAEs come first, then two halves of one architecture.
+    Whole VAEs come first, then two halves of one architecture; the decoder may be ``like`` itself
+    where another file encodes.
     """
     fit = [
-        vae
-        for vae in known
-        if vae.family
-        and family(vae.family).space in spaces
-        and vae.channels == like.channels
-        and not os.path.samefile(vae.path, like.path)
+        one
+        for one in known
+        if one.vae.family
+        and family(one.vae.family).space in spaces
+        and one.vae.channels == like.channels
     ]
-    whole = next((vae for vae in fit if set(vae.parts) == {"encoder", "decoder"}), None)
-    return Reference.whole(whole) if whole else next(_pairs(fit), None)
-
-
-def _pairs(vaes: Sequence[VaeFile]) -> Iterator[Reference]:
-    for encoder in vaes:
-        for decoder in vaes:
+    others = [one for one in fit if not os.path.samefile(one.vae.path, like.path)]
+    for one in others:
+        if len(one.vae.parts) == 2:
+            yield Reference.whole(one.vae), (one,)
+    for encoder in others:
+        for decoder in sorted(fit, key=lambda one: one not in others):
             if (
-                "encoder" in encoder.parts
-                and "decoder" in decoder.parts
-                and encoder.architecture == decoder.architecture
+                encoder.vae.parts == ("encoder",)
+                and "decoder" in decoder.vae.parts
+                and encoder.vae.architecture == decoder.vae.architecture
             ):
-                yield Reference(f"{encoder.name} and {decoder.name}", encoder, decoder)
+                name = f"{encoder.vae.name} and {decoder.vae.name}"
+                yield Reference(name, encoder.vae, decoder.vae), (encoder, decoder)
 
 
-def _known(model: Model) -> tuple[int, VaeFile] | None:
+def _known(model: Model) -> Known | None:
     component = model.artifact.identity.component("vae")
     latent = component.latent if component else None
     if latent is None or latent.family is None or latent.determined_by not in _BY:
@@ -84,18 +103,23 @@ def _known(model: Model) -> tuple[int, VaeFile] | None:
     damaged = component is None or any(note.code in DAMAGE for note in component.notices)
     if not here or component is None or damaged or not component.parts:
         return None
-    return _BY.index(latent.determined_by), _file(model.name, here[0], component)
+    file = file_of(model.name, here[0], component)
+    return Known(file, model.artifact.digests.sha256, latent.determined_by or "")
 
 
-def _file(name: str, path: str, component: Component) -> VaeFile:
-    latent = component.latent
+def file_of(name: str, path: str, component: Component) -> VaeFile:
+    """A VAE component at a path as a prober is told of it."""
+    latent = component.latent or Latent()
+    shape = (latent.channels or 0, latent.spatial_factor or 0, latent.temporal_factor or 1)
+    mates = same_shape(*shape)
     return VaeFile(
         name=name,
         path=path,
         prefix=component.prefix,
         architecture=component.architecture,
         parts=component.parts,
-        channels=(latent.channels if latent else None) or 0,
-        family=latent.family if latent else None,
-        candidates=latent.candidates if latent else (),
+        channels=latent.channels or 0,
+        family=latent.family,
+        candidates=latent.candidates or mates,
+        mates=tuple(dict.fromkeys((*latent.candidates, *mates))),
     )

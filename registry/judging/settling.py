@@ -14,18 +14,31 @@ BY_WEIGHTS = 0.97
 BY_KIN = 0.95
 
 
-def by_match(latent: Latent, match: Match) -> Latent:
+def by_match(latent: Latent, match: Match, beside: Latent | None = None) -> Latent:
     """The latent as its weights tell it: settled, opened again, or as it was.
 
-    A certain answer settles an open family and overrules a header or config of another space. An
-    answer that is far from all that the header allows withdraws the header's claim.
+    A certain answer settles an open family and overrules a header or config of another space; a
+    VAE baked in ``beside`` a denoiser of that space takes the denoiser's normalisation. Where the
+    colours are no family's, or another's, although the claimed one is well known, the claim of a
+    header or config is withdrawn.
     """
     if match.certainty == "certain" and match.family is not None:
-        known = latent.family and family(latent.family).space == match.space
-        return latent if known else of_family(latent, match.family, "weights", BY_WEIGHTS)
-    if match.contradicts and latent.determined_by in ("header", "config"):
+        named = beside.family if beside and _space(beside.family) == match.space else None
+        known = _space(latent.family) == match.space
+        return latent if known else of_family(latent, named or match.family, "weights", BY_WEIGHTS)
+    claimed = latent.determined_by in ("header", "config") and well_known(latent.family)
+    if claimed and match.ranked and match.space != _space(latent.family):
         return replace(latent, family=None, determined_by=None, confidence=0.0)
     return latent
+
+
+def well_known(identifier: str | None) -> bool:
+    """Whether a family's colours are published so well that a real decoder must answer to them."""
+    return identifier is not None and family(identifier).rgb_reliability == "high"
+
+
+def _space(identifier: str | None) -> str | None:
+    return family(identifier).space if identifier else None
 
 
 def of_family(latent: Latent, identifier: str, by: str, confidence: float) -> Latent:

@@ -9,9 +9,10 @@ from ..colours.neighbours import neighbours
 from ..colours.response import match
 from ..colours.scaling import measured_scaling
 from ..errors import MissingDependency
-from ..measures import Reading, VaeFile
+from ..measures import Reading
 from ..ports import Prober
 from ..values import Component, Identity, Latent, Model, Notice
+from .reference import file_of
 from .settling import by_match
 
 
@@ -27,8 +28,10 @@ def told_by_weights(
     A family known by a published hash stands unread. Without torch the question stays open and a
     notice says how to get it. Raises ``NoDevice``, ``OutOfMemory`` and ``FileError``.
     """
+    denoiser = identity.component("denoiser")
+    beside = denoiser.latent if denoiser else None
     parts = tuple(
-        _told(part, path, prober, models, readings or {}) if _worth_reading(part) else part
+        _told(part, path, beside, prober, models, readings or {}) if _worth_reading(part) else part
         for part in identity.components
     )
     return replace(identity, components=parts)
@@ -48,25 +51,23 @@ def _worth_reading(part: Component) -> bool:
 def _told(
     part: Component,
     path: str,
+    beside: Latent | None,
     prober: Callable[[], Prober],
     models: Sequence[Model],
     readings: Mapping[str, Reading],
 ) -> Component:
     latent = part.latent or Latent()
-    file = VaeFile(
-        path, path, part.prefix, part.architecture, part.parts,
-        latent.channels or 0, None, latent.candidates,
-    )  # fmt: skip
+    file = file_of(path, path, part)
     try:
         reading = prober().read(file)
     except MissingDependency as failure:
         return _with(part, Notice("no_probe", f"{failure.message}; {failure.hint}"))
-    found = match(reading, file.channels, file.candidates, neighbours(models, readings))
+    found = match(reading, file.channels, file.mates, neighbours(models, readings))
     told = [Notice("colour_response", f"{found.certainty}: {found.why}")]
     scaling = measured_scaling(reading, latent, found)
     if scaling is not None and latent.scaling_determined_by != "config":
         told.append(Notice("scaling_measured", scaling.message))
-    return replace(_with(part, *told), latent=by_match(latent, found))
+    return replace(_with(part, *told), latent=by_match(latent, found, beside))
 
 
 def _with(part: Component, *notices: Notice) -> Component:

@@ -84,7 +84,11 @@ def with_findings(identity: Identity, health: Health) -> Identity:
                 identity = replace(identity, notices=(*identity.notices, note))
     if health.archive_crc == "bad":
         note = Notice("archive_crc", "a record of the archive fails its checksum: " + _AGAIN)
-        identity = replace(identity, notices=(*identity.notices, note))
+        if identity.kind == "vae" and components:
+            first, *others = components
+            components = (replace(first, notices=(*first.notices, note)), *others)
+        else:
+            identity = replace(identity, notices=(*identity.notices, note))
     return replace(identity, components=components)
 
 

@@ -34,7 +34,7 @@ def judge(pair: Pair) -> Verdict:
     if failed:
         return Verdict("incompatible", _confidence_against(pair, evidence), evidence)
     passed = {found.check for found in evidence if found.outcome == "pass"}
-    if "latent-family" not in passed or pair.doubted or _falls_apart(pair):
+    if "latent-family" not in passed or pair.doubted or pair.strange or _falls_apart(pair):
         return Verdict("unknown", 0.0, evidence, _advice(pair))
     outcome = {found.check: found.outcome for found in evidence}
     verdict = "compatible"
@@ -53,12 +53,28 @@ def _evidence(pair: Pair) -> tuple[Evidence, ...]:
 def _by_pictures(
     pair: Pair, view: View, failed: set[str], evidence: tuple[Evidence, ...]
 ) -> Verdict:
-    """A cross-decode's verdict; a fit that the family or the colours speak against stays open."""
-    against = failed & {"latent-family", "colour-response"}
-    if view.verdict == "compatible" and against:
+    """A cross-decode's verdict, weighed with what else is known.
+
+    A fit that the family or the colours speak against stays open. Colours of no family make a poor
+    picture a misfit, since a washed or shifted one is what swapped channels and mixed decoders
+    give, and a good picture a VAE whose encoder does not belong to it.
+    """
+    verdict = view.verdict
+    if verdict == "compatible" and failed & {"latent-family", "colour-response"}:
         return Verdict("unknown", 0.0, evidence, _advice(pair))
-    sure = {"compatible": 0.97, "degraded": 0.9, "incompatible": 0.99}[view.verdict]
-    return Verdict(view.verdict, sure, evidence, _advice(pair))
+    if pair.strange and verdict == "degraded":
+        return Verdict("incompatible", 0.9, evidence, _advice(pair))
+    if pair.strange and pair.match and pair.match.halves == "both" and verdict == "compatible":
+        advice = (_FOREIGN_ENCODER, *_advice(pair))
+        return Verdict("degraded", 0.85, evidence, advice)
+    sure = {"compatible": 0.97, "degraded": 0.9, "incompatible": 0.99}[verdict]
+    return Verdict(verdict, sure, evidence, _advice(pair))
+
+
+_FOREIGN_ENCODER = (
+    "its decoder fits, but its encoder does not belong to it: use it for text to image, not for "
+    "image to image"
+)
 
 
 def _falls_apart(pair: Pair) -> bool:
@@ -81,7 +97,9 @@ def reason(verdict: Verdict) -> str:
         telling.sort(key=lambda found: found.check != "latent-family")
     elif verdict.verdict == "degraded":
         telling.sort(key=lambda found: found.check != "normalisation")
-    return telling[0].message if telling else ""
+    said = telling[0].message if telling else ""
+    overflows = any(f.check == "fp16-range" and f.outcome == "warn" for f in verdict.evidence)
+    return f"{said}; not in half precision" if overflows and verdict.verdict != "unknown" else said
 
 
 def _carries_its_normalisation(pair: Pair) -> bool:
@@ -97,14 +115,16 @@ def _advice(pair: Pair) -> tuple[str, ...]:
         advice.append("run a probe of the weights to settle it: vaereg check --probe weights")
     if pair.seen is None and pair.fp16_safe is False:
         advice.append("run this VAE in fp32 or bf16")
-    if pair.baked is not None and not pair.is_baked:
+    if pair.baked is not None and not pair.is_baked and pair.baked_trusted is not False:
         advice.append("the checkpoint has a VAE baked in: it works without an external one")
     return tuple(advice)
 
 
 def _confidence(pair: Pair) -> float:
-    if pair.kin_of_baked:
-        return 0.97
+    if pair.kin_of_baked or pair.kin is not None:
+        if pair.match is not None and pair.match.certainty == "certain":
+            return 0.97 if pair.same_weights else 0.9
+        return 0.9 if pair.same_weights else 0.85
     if pair.is_baked and pair.offered.family is None:
         return 0.8
     return round(min(pair.wanted.confidence, pair.offered.confidence) or 0.9, 2)

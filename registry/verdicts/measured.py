@@ -11,7 +11,12 @@ from .pair import Pair, listed
 if TYPE_CHECKING:
     from .seen import View
 
-_DAMAGE = {"not_finite": "fail", "zeroed_tail": "fail", "absurd_magnitude": "warn"}
+_DAMAGE = {
+    "not_finite": "fail",
+    "zeroed_tail": "fail",
+    "archive_crc": "fail",
+    "absurd_magnitude": "fail",
+}
 """Notices of ``intake`` on a VAE's numbers, and what they mean for its pictures."""
 _OUTCOME = {"compatible": "pass", "degraded": "warn", "incompatible": "fail"}
 

@@ -41,6 +41,8 @@ class Pair:
     """The VAE in question is the baked one itself."""
     fp16_safe: bool | None = None
     """What is published of the VAE's half-precision range."""
+    baked_trusted: bool | None = None
+    """Whether the baked VAE's colours are those of the checkpoint's space; None where not read."""
     kin: Relative | None = None
     """The VAE of known family in the registry that it is kin to."""
     match: Match | None = None
@@ -79,6 +81,19 @@ class Pair:
     def kin_of_baked(self) -> bool:
         """The VAE descends from the baked one or from one origin with it: one latent space."""
         return self.relation in KIN
+
+    @property
+    def same_weights(self) -> bool:
+        """It is the baked VAE, or a copy of it or of a known one in the registry."""
+        kin = self.kin is not None and self.kin.kinship.relation == SAME_WEIGHTS
+        return self.is_baked or self.relation == SAME_WEIGHTS or kin
+
+    @property
+    def strange(self) -> bool:
+        """Its colours are no family's, although the checkpoint's family is known by its own."""
+        if self.match is None or not self.match.ranked or self.match.space is not None:
+            return False
+        return any(family(name).rgb_reliability == "high" for name in possible(self.wanted))
 
     @property
     def doubted(self) -> bool:

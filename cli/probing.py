@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ..registry.errors import MissingDependency, UsageError
+from ..registry.errors import MissingDependency, Unreadable, UsageError
 from ..registry.judging.sides import Side
 from ..registry.naming import shown
 from ..registry.ports import Prober
@@ -63,9 +63,30 @@ def prober_maker(device: str, dtype: Dtype) -> Callable[[], Prober]:
 
 
 def picture_path(settings: Context, out: str | None, checkpoint: Side, vae: Side) -> str:
-    """Where the strip of a pair goes: below ``--out``, else below the home's ``pictures``."""
+    """Where the strip of a pair goes: below ``--out``, else below the home's ``pictures``.
+
+    Raises ``Unreadable`` where nothing can be written below ``--out``.
+    """
     folder = Path(out).expanduser() if out else settings.home / "pictures"
+    if out:
+        _require_writable(folder)
     names = [re.sub(r"[^\w.-]+", "_", side.name)[:60] for side in (checkpoint, vae)]
     both = checkpoint.artifact.digests.sha256 + vae.artifact.digests.sha256
     tail = hashlib.sha256(both.encode()).hexdigest()[:8]
     return os.path.abspath(folder / f"{names[0]}--{names[1]}--{tail}.png")
+
+
+def _require_writable(folder: Path) -> None:
+    """Before minutes are spent on what could not be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise Unreadable(
+            f"pictures cannot go to {shown(str(folder))}: {failure.strerror}",
+            "name a folder that you may write to with --out",
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise Unreadable(
+            f"pictures cannot go to {shown(str(folder))}: no right to write there",
+            "name a folder that you may write to with --out",
+        )

@@ -89,6 +89,8 @@ def _tell(
         words = family_words(part)
         where = f" below {part.prefix}" if part.prefix else ""
         page.line(f"{part.role.replace('_', ' ')}: {part.architecture}{where}; {words}")
+    for note in artifact.identity.all_notices:
+        page.line(f"note: {note.message}")
     for twin in alike:
         where = "baked into" if twin.baked else "also saved as"
         page.line(f"the VAE's weights are {where} {_called(twin.model)}")

@@ -7,9 +7,14 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from .judging.sides import has
+from .errors import FileError, NotFound
+from .judging.reference import vae_file
+from .judging.sides import Side, has
+from .kinship.kinship import kinship
 from .naming import shown
 from .values import Model
+from .verdicts.pair import SAME_WEIGHTS
+from .weights import open_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,11 @@ def content_of(model: Model) -> str | None:
 
 
 def twins(model: Model, models: Sequence[Model]) -> list[Twin]:
-    """Every other content with the same VAE weights, published ones and files of VAEs first."""
+    """Every other content with the same VAE weights, published ones and files of VAEs first.
+
+    The content digest finds them; where both files are there, a few small tensors confirm it, since
+    the digest may miss a change that moves no sign.
+    """
     content = content_of(model)
     own = model.artifact.digests.sha256
     found = [
@@ -37,6 +46,7 @@ def twins(model: Model, models: Sequence[Model]) -> list[Twin]:
         if content is not None
         and content_of(other) == content
         and other.artifact.digests.sha256 != own
+        and _confirmed(model, other)
     ]
     found.sort(key=lambda twin: (twin.model.artifact.known_as is None, twin.baked, twin.model.name))
     return found
@@ -71,3 +81,17 @@ def _is(twin: Twin) -> str:
     if published:
         return f"is {shown(published)} under another name, saved anew"
     return f"holds the same weights as {shown(twin.model.name)}, saved anew"
+
+
+def _confirmed(one: Model, other: Model) -> bool:
+    first, second = vae_file(Side.of(one)), vae_file(Side.of(other))
+    if first is None or second is None:
+        return True
+    try:
+        with (
+            open_weights(first.path, first.prefix) as mine,
+            open_weights(second.path, second.prefix) as theirs,
+        ):
+            return kinship(mine, theirs, thorough=False).relation in (SAME_WEIGHTS, None)
+    except (FileError, NotFound):
+        return False

@@ -89,7 +89,7 @@ class _Climb:
         self.vae = vae
         self.request = request
         self.pair = pair_of(model, vae, relation_to_baked(model, vae))
-        self.told = self.pair.offered.determined_by
+        self.told = self.pair.offered
         self.level = "none"
         self.steps = ["headers, configs and hashes"]
         self.images: tuple[str, ...] = ()
@@ -150,8 +150,9 @@ class _Climb:
         if verdict == "incompatible" or found is None:
             return verdict == "incompatible"
         borne_out = not found.ranked or found.space in self.pair.wanted_spaces
-        otherwise = self.told in ("header", "config") or self.pair.same_weights
-        return verdict == "compatible" and borne_out and otherwise
+        claimed = self.told.determined_by in ("header", "config")
+        stands = claimed and self.told.family == self.pair.offered.family
+        return verdict == "compatible" and borne_out and (stands or self.pair.same_weights)
 
     # -- the steps ----------------------------------------------------------------------------
 

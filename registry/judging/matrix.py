@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from ..known import fp16_safe
 from ..ports import StoredVerdict
-from ..twins import content_of
 from ..values import Model, Verdict
 from ..verdicts.judge import judge, reason
-from ..verdicts.pair import SAME_WEIGHTS, Pair
+from ..verdicts.pair import Pair
 from ..verdicts.rules import RULES_VERSION
 from .sides import Side, checkpoint_of, has, vae_of
 
@@ -41,7 +40,7 @@ class Matrix:
         self._stored = _strongest(stored)
         self._classes: dict[object, int] = {}
         self._class_of: dict[str, int] = {}
-        self._judged: dict[tuple[int, int, bool, bool], tuple[Verdict, str]] = {}
+        self._judged: dict[tuple[int, int, bool], tuple[Verdict, str]] = {}
 
     def fits(self, checkpoint: Model, vaes: Sequence[Model] | None = None) -> list[Fit]:
         """The VAEs for a checkpoint, best first; the baked one too, unless some are named."""
@@ -58,26 +57,21 @@ class Matrix:
         recorded = self._stored.get((one, other)) if self._stored else None
         if recorded is not None:
             return Fit(vae, recorded, reason(recorded), baked)
-        content = content_of(vae)
         alike = (
             self._class_of.get(one) or self._class(checkpoint),
             self._class_of.get(other) or self._class(vae),
             baked,
-            content is not None and content == content_of(checkpoint),
         )
         judged = self._judged.get(alike)
         if judged is None:
-            judged = self._judged[alike] = self._judge(checkpoint, vae, *alike[2:])
+            judged = self._judged[alike] = self._judge(checkpoint, vae, baked)
         return Fit(vae, *judged, baked)
 
-    def _judge(
-        self, checkpoint: Model, vae: Model, baked: bool, same_weights: bool
-    ) -> tuple[Verdict, str]:
+    def _judge(self, checkpoint: Model, vae: Model, baked: bool) -> tuple[Verdict, str]:
         denoiser, decoder = checkpoint_of(Side.of(checkpoint)), vae_of(Side.of(vae))
         own = checkpoint.artifact.identity.component("vae")
-        relation = SAME_WEIGHTS if same_weights and not baked else None
         verdict = judge(
-            Pair(denoiser, decoder, own, relation, baked, fp16_safe(vae.artifact.digests.sha256))
+            Pair(denoiser, decoder, own, None, baked, fp16_safe(vae.artifact.digests.sha256))
         )
         return verdict, reason(verdict)
 

@@ -80,6 +80,23 @@ def altered(one: Floats, other: Floats, moved: float) -> bool:
     return not bool((angle & length & near).all())
 
 
+def disarranged(one: Floats, other: Floats) -> bool:
+    """Whether a channel is plainly another one's, or its own negative: swapped or negated latents.
+
+    A row that is all but equal to another channel's and not to its own, or points the other way.
+    """
+    import numpy as np
+
+    bar = thresholds("kinship")["disarranged"]
+    with np.errstate(all="ignore"):
+        own, theirs = np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)
+        cosines = np.nan_to_num((one @ other.T) / np.outer(own, theirs))
+    straight = np.diag(cosines)
+    elsewhere = cosines - np.diag(np.full(len(cosines), np.inf))
+    swapped = (elsewhere.max(axis=1) >= bar) & (straight < thresholds("kinship")["same_lineage"])
+    return bool((swapped | (straight <= -bar)).any())
+
+
 def apart(one: Floats, other: Floats) -> float:
     """The distance of two vectors in lengths of the first; infinite for numbers that are none."""
     import numpy as np

@@ -104,6 +104,8 @@ class Half:
     """A latent channel is made or taken otherwise, or it is not known where that is done."""
     tensors: int
     finite: bool
+    disarranged: bool = False
+    """A latent channel is another one's, or its own negative."""
 
 
 def same_shapes(one: Subject, other: Subject, half: str) -> bool:
@@ -215,10 +217,12 @@ def _folded(found: Sequence[Likeness], border: set[str], whole: bool, rows: Rows
     )
     mine, theirs = rows
     altered = mine is None or theirs is None or mine.shape != theirs.shape
+    disarranged = False
     if finite and mine is not None and theirs is not None and not altered:
         altered = channels.altered(mine, theirs, math.sqrt(max(0.0, 2 - 2 * cosine)))
+        disarranged = altered and channels.disarranged(mine, theirs)
     equal = near and all(map(_is_equal, found))
-    return Half(cosine, equal, near, altered, len(found), finite)
+    return Half(cosine, equal, near, altered, len(found), finite, disarranged)
 
 
 def _is_equal(found: Likeness) -> bool:

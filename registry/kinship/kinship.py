@@ -19,6 +19,7 @@ from ..verdicts.pair import (
     SAME_ENCODER,
     SAME_LINEAGE,
     SAME_WEIGHTS,
+    SWAPPED_LATENTS,
     UNCLEAR,
     UNRELATED,
 )
@@ -153,7 +154,8 @@ def _kin(one: Subject, other: Subject, encoder: Half | None, decoder: Half | Non
     """How near those are whose every weight is near."""
     shared = [half for half in (encoder, decoder) if half]
     if statistics_differ(one, other) or any(half.altered and not half.equal for half in shared):
-        return ALTERED_LATENTS
+        swapped = any(half.disarranged for half in shared)
+        return SWAPPED_LATENTS if swapped else ALTERED_LATENTS
     if all(half.equal for half in shared):
         return SAME_WEIGHTS
     return SAME_ENCODER if encoder and encoder.equal else SAME_LINEAGE
@@ -170,6 +172,8 @@ _SAID = {
     SAME_LINEAGE: "finetuned from {name}, or both from one origin",
     ALTERED_LATENTS: "nearly all weights are near those of {name}, but not those of every latent "
     "channel: it may be another latent space",
+    SWAPPED_LATENTS: "nearly all weights are near those of {name}, but latent channels are swapped "
+    "or negated",
     OTHER_DECODER: "its encoder is kin to that of {name}, its decoder is not",
     UNRELATED: "unrelated to {name}",
     UNCLEAR: "neither clearly kin to {name} nor clearly unrelated",

@@ -36,9 +36,24 @@ def health_of(source: ByteSource, tensors: Mapping[str, Tensor], measured: Measu
         nan_tensors=nan,
         inf_tensors=inf,
         zero_tensors=sum(_is_zero_weight(tensors[name], figures[name]) for name in figures),
-        zeroed_tails=holes,
+        zeroed_tails=tuple(dict.fromkeys((*holes, *_zero_norms(tensors, figures)))),
         huge_tensors=_names(figures, lambda found: found.huge),
         archive_crc=measured.archive_crc,
+    )
+
+
+def _zero_norms(tensors: Mapping[str, Tensor], figures: Mapping[str, Figures]) -> tuple[str, ...]:
+    """Norm weights of nothing but zeros: they start from one, so no training leaves them so."""
+    if all(found.zero for found in figures.values()):
+        return ()
+    return tuple(
+        name
+        for name, found in figures.items()
+        if found.zero
+        and len(tensors[name].shape) == 1
+        and tensors[name].shape[0] > 1
+        and "norm" in name.rpartition(".")[0].rpartition(".")[2]
+        and name.endswith(".weight")
     )
 
 

@@ -60,9 +60,9 @@ def _by_pictures(
     give, and a good picture a VAE whose encoder does not belong to it.
     """
     verdict = view.verdict
-    if verdict == "compatible" and failed & {"latent-family", "colour-response"}:
+    if verdict == "compatible" and failed & {"latent-family", "colour-response", "kinship"}:
         return Verdict("unknown", 0.0, evidence, _advice(pair))
-    if pair.strange and verdict == "degraded":
+    if verdict == "degraded" and (pair.strange or "kinship" in failed):
         return Verdict("incompatible", 0.9, evidence, _advice(pair))
     if pair.strange and pair.match and pair.match.halves == "both" and verdict == "compatible":
         advice = (_FOREIGN_ENCODER, *_advice(pair))

@@ -12,6 +12,7 @@ from .pair import (
     SAME_ENCODER,
     SAME_LINEAGE,
     SAME_WEIGHTS,
+    SWAPPED_LATENTS,
     UNCLEAR,
     UNRELATED,
     Pair,
@@ -40,6 +41,11 @@ _KINSHIP = {
         "unknown",
         "nearly all its weights are near those of the VAE baked into the checkpoint, but not those "
         "that make or take the latent channels: it may be another latent space",
+    ),
+    SWAPPED_LATENTS: (
+        "fail",
+        "its weights are those of the VAE baked into the checkpoint, but latent channels are "
+        "swapped or negated: the colours come out wrong",
     ),
     OTHER_DECODER: (
         "unknown",

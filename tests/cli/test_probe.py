@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import THIN, Vaereg
 from vaereg.registry.samples.closed_form import weights
-from vaereg.registry.samples.colours import scaling_of, swapped, table_of
+from vaereg.registry.samples.colours import grey, scaling_of, swapped, table_of
 from vaereg.registry.samples.faults import random_weights
-from vaereg.registry.samples.files import metadata_of, safetensors
+from vaereg.registry.samples.files import metadata_of, safetensors, write_folder
 from vaereg.registry.samples.library import SAMPLES, build
 from vaereg.registry.samples.plan import Plan
 
@@ -155,6 +157,46 @@ def test_real_weights_are_told_under_a_name_that_says_nothing(
     latent = vaereg("inspect", "--weights", path, "--json").document["components"][0]["latent"]
     assert latent["family"] == family
     assert latent["candidates"] == [family]
+
+
+@pytest.mark.parametrize("change", ["config", "grey", "bias"])
+def test_nobody_is_believed_before_the_weights_were_run(
+    vaereg: Vaereg, shop: Path, tmp_path: Path, change: str
+) -> None:
+    """A config that lies, a decoder of no family under a config, a finetune with a dead picture."""
+    if change == "bias":
+        made = weights(plan("sd1", seed=1))
+        made["decoder.conv_out.bias"] = made["decoder.conv_out.bias"] + 5
+        vae = tmp_path / "finetune.safetensors"
+        vae.write_bytes(safetensors(made, "float32", metadata_of(plan("sd1"))))
+    else:
+        lying = (
+            plan("sdxl")
+            if change == "config"
+            else plan("sd1", decoder_factors=grey(table_of("sd1")))
+        )
+        vae = tmp_path / "vae"
+        write_folder(vae, lying, weights(lying), "float32")
+        told = json.loads((vae / "config.json").read_text()) | {"scaling_factor": 0.18215}
+        (vae / "config.json").write_text(json.dumps(told))
+        inspected = vaereg("inspect", "--weights", vae, "--json").document
+        family = inspected["components"][0]["latent"]["family"]
+        assert family == ("sdxl" if change == "config" else None)
+    run = vaereg("check", "--model", "forest_v1", "--vae", vae, "--json")
+    assert (run.code, run.document["verdict"]) == (3, "incompatible")
+
+
+def test_a_copy_of_a_foreign_baked_vae_is_no_fit(
+    vaereg: Vaereg, shop: Path, tmp_path: Path
+) -> None:
+    """The VAE baked into this SD1 checkpoint is SDXL's: kinship with it proves nothing."""
+    sample = next(one for one in SAMPLES if one.path.endswith("forest_v1.safetensors"))
+    wrong = replace(sample, path="wrong.safetensors", family="sdxl", seed=7)
+    build(tmp_path, WIDTHS, GROUPS, [wrong])
+    copy = written(tmp_path / "copy.safetensors", plan("sdxl", seed=7))
+    run = vaereg("check", "--model", tmp_path / "wrong.safetensors", "--vae", copy, "--json")
+    assert evidence(run.document, "kinship")["outcome"] == "pass"
+    assert (run.code, run.document["verdict"]) == (3, "incompatible")
 
 
 def test_a_device_that_is_not_there_is_one_sentence(vaereg: Vaereg, shop: Path) -> None:

@@ -10,7 +10,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Add the columns and the table; nothing that is there changes."""
+    """Add the columns and the table, and have the next scan read every VAE's weights."""
     with op.batch_alter_table("components") as table:
         table.add_column(sa.Column("content", sa.Text))
     op.create_index("ix_components_content", "components", ["content"])
@@ -34,4 +34,10 @@ def upgrade() -> None:
             name="fk_readings_artifact_id_artifacts",
             ondelete="CASCADE",
         ),
+    )
+    # Files of VAEs alone: checkpoints are hundreds of GB, ``scan --fresh`` is there for them.
+    op.execute(
+        "UPDATE locations SET mtime_ns = '-1' WHERE artifact_id IN (SELECT artifact_id FROM"
+        " components WHERE role = 'vae') AND artifact_id NOT IN (SELECT artifact_id FROM components"
+        " WHERE role = 'denoiser')"
     )

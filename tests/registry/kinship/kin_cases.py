@@ -134,3 +134,12 @@ def drifted(*starts: str) -> Change:
 
 DECODER = ("decoder.", "post_quant_conv.")
 ENCODER = ("encoder.", "quant_conv.")
+
+
+DISTURBED = "swapped or altered"
+"""Of latents that are another space's: plainly swapped or negated ones are called so."""
+
+
+def disturbed(relation: str | None) -> str | None:
+    """The relation, or ``DISTURBED`` for either word of a disturbed latent space."""
+    return DISTURBED if relation in ("swapped-latents", "altered-latents") else relation

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from tests.registry.kinship.kin_cases import (
+    DISTURBED,
     SHAPES,
     Arrays,
     Change,
+    disturbed,
     drift,
     drifted,
     relate,
@@ -121,7 +123,7 @@ def test_tiny_autoencoders_of_every_layout(
     assert f"(only the {half}s were compared)" in found.message
     swapped = tiny(one, half, 1)
     swap(f"{tiny_stem(one, half, layer)}.weight", axis)(swapped)
-    assert relate(tmp_path, swapped, tiny(other, half, 1)).relation == "altered-latents"
+    assert relate(tmp_path, swapped, tiny(other, half, 1)).relation == "swapped-latents"
     assert relate(tmp_path, tiny(one, half, 1), tiny(other, half, 2)).relation == "unrelated"
     assert relate(tmp_path, tiny(one, "encoder", 1), tiny(other, "decoder", 1)).relation is None
 
@@ -148,17 +150,18 @@ def wan(seed: int) -> Arrays:
     ("changes", "relation"),
     [
         ([drifted("decoder.")], "same-encoder"),
-        ([swap("conv1.weight", 0)], "altered-latents"),
-        ([swap("conv2.weight", 1)], "altered-latents"),
-        ([swap("encoder.head.2.weight", 0)], "altered-latents"),
-        ([times(-1, "decoder.conv1.weight", channel=(1, 5))], "altered-latents"),
+        ([swap("conv1.weight", 0)], DISTURBED),
+        ([swap("conv2.weight", 1)], DISTURBED),
+        ([swap("encoder.head.2.weight", 0)], DISTURBED),
+        ([times(-1, "decoder.conv1.weight", channel=(1, 5))], DISTURBED),
     ],
 )
 def test_video_autoencoders(tmp_path: Path, changes: list[Change], relation: str) -> None:
     weights = wan(1)
     for change in changes:
         change(weights)
-    assert relate(tmp_path, weights, wan(1)).relation == relation
+    found = relate(tmp_path, weights, wan(1)).relation
+    assert relation in (found, disturbed(found))
 
 
 def test_an_architecture_whose_border_is_unknown_is_kin_only_to_its_copy(tmp_path: Path) -> None:

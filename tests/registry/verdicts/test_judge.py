@@ -17,6 +17,7 @@ from vaereg.registry.verdicts.pair import (
     SAME_ENCODER,
     SAME_LINEAGE,
     SAME_WEIGHTS,
+    SWAPPED_LATENTS,
     UNCLEAR,
     UNRELATED,
     Pair,
@@ -140,6 +141,7 @@ def test_a_baked_vae_of_a_foreign_family_is_found_out() -> None:
     ("relation", "expected"),
     [
         *((relation, "compatible") for relation in KIN),
+        (SWAPPED_LATENTS, "incompatible"),
         *((it, "unknown") for it in (ALTERED_LATENTS, OTHER_DECODER, UNRELATED, UNCLEAR)),
     ],
 )
@@ -149,7 +151,8 @@ def test_kinship_with_the_baked_vae_settles_what_shapes_leave_open(
     pair = Pair(denoiser(settled("sd1")), vae(OPEN4), vae(OPEN4), relation)
     verdict = judge(pair)
     assert verdict.verdict == expected
-    assert outcome(verdict, "kinship") == ("unknown" if expected == "unknown" else "pass")
+    says = {"unknown": "unknown", "incompatible": "fail", "compatible": "pass"}
+    assert outcome(verdict, "kinship") == says[expected]
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-from measure import report
+from measure import Bars, peak_bytes, report_probe
 
-CPU_SECONDS, CPU_BYTES, GPU_SECONDS = 60.0, 2 << 30, 5.0
+BARS = Bars(cpu_seconds=60, gpu_seconds=5, cpu_bytes=2 << 30)
 WIDTHS = (128, 256, 512, 512)
 
 
@@ -17,14 +16,7 @@ def crossing(folder: Path) -> bool:
     """Two KL autoencoders of Stable Diffusion's widths with random weights, strip included."""
     for seed in (0, 1):
         _write(folder / f"{seed}.safetensors", seed)
-    held = [_of(device, folder) for device in _devices()]
-    return all(held)
-
-
-def _devices() -> list[str]:
-    import torch
-
-    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    return report_probe("cross-decode, SD-size VAEs", __file__, [str(folder)], BARS)
 
 
 def _write(path: Path, seed: int) -> None:
@@ -35,24 +27,8 @@ def _write(path: Path, seed: int) -> None:
     path.write_bytes(safetensors(random_weights(autoencoder_kl(4, WIDTHS), seed), "float16"))
 
 
-def _of(device: str, folder: Path) -> bool:
-    """Its own process, so that the peak is the probe's."""
-    command = [sys.executable, __file__, device, str(folder)]
-    said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    seconds, peak = float(said.split()[0]), int(said.split()[1])
-    bar = GPU_SECONDS if device == "cuda" else CPU_SECONDS
-    figure = f"{seconds:.1f} s"
-    held = [report(f"cross-decode, SD-size VAEs, {device}", figure, f"{bar:g} s", seconds < bar)]
-    if device == "cpu":
-        figure = f"{peak / 2**20:,.0f} MiB"
-        held.append(report("its process's peak memory", figure, "2 GiB", peak < CPU_BYTES))
-    return all(held)
-
-
 def _measure(device: str, folder: Path) -> tuple[float, int]:
     """Seconds of one cross-decode, files read included, and the process's peak in bytes."""
-    import resource
-
     import torch
 
     from vaereg.probes.measures.crossing import cross
@@ -77,10 +53,7 @@ def _measure(device: str, folder: Path) -> tuple[float, int]:
     started = time.perf_counter()
     task = CrossTask(one, one, other, scaling, asked, picture=picture)
     cross(task, load, torch.device(device), torch.float32)
-    seconds = time.perf_counter() - started
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return time.perf_counter() - started, peak_bytes()
 
 
 if __name__ == "__main__":

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 
-from measure import report
+from measure import Bars, peak_bytes, report_probe
 
-CPU_SECONDS, CPU_BYTES, GPU_SECONDS = 10.0, 2 << 30, 1.0
+BARS = Bars(cpu_seconds=10, gpu_seconds=1, cpu_bytes=2 << 30)
 
 
 def response(_folder: object = None) -> bool:
     """A KL autoencoder of Stable Diffusion's widths with random weights, whole process."""
-    held = [_of(device) for device in _devices()]
-    return all(held)
-
-
-def _devices() -> list[str]:
-    import torch
-
-    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-
-
-def _of(device: str) -> bool:
-    """Its own process, so that the peak is the probe's."""
-    command = [sys.executable, __file__, device]
-    said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    seconds, peak = float(said.split()[0]), int(said.split()[1])
-    bar = GPU_SECONDS if device == "cuda" else CPU_SECONDS
-    figure = f"{seconds:.2f} s"
-    held = [report(f"colour response, SD-size VAE, {device}", figure, f"{bar:g} s", seconds < bar)]
-    if device == "cpu":
-        figure = f"{peak / 2**20:,.0f} MiB"
-        held.append(report("its process's peak memory", figure, "2 GiB", peak < CPU_BYTES))
-    return all(held)
+    return report_probe("colour response, SD-size VAE", __file__, [], BARS)
 
 
 def _measure(device: str) -> tuple[float, int]:
     """Seconds of one response after the model is built, and the process's peak in bytes."""
-    import resource
-
     import torch
     from diffusers import AutoencoderKL
 
@@ -61,10 +37,7 @@ def _measure(device: str) -> tuple[float, int]:
         torch.cuda.synchronize()
     started = time.perf_counter()
     colour_response(decoder, [6.6] * 4, [0.0] * 4)
-    seconds = time.perf_counter() - started
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return time.perf_counter() - started, peak_bytes()
 
 
 class _Decoder:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..registry.errors import MissingDependency, NotFound, StoreError
-from ..registry.judging.climb import LEVELS, Answer, Request, climb
-from ..registry.ports import Store, StoredVerdict
+from ..registry.judging.climb import Answer, Request, climb
+from ..registry.ports import LEVELS, Store, StoredVerdict
 from ..registry.verdicts.rules import RULES_VERSION
 from . import shapes
 from .context import Context

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import typer
 
 from ..registry.diagnosis import State, diagnose
-from ..registry.errors import StoreError
+from ..registry.errors import INSTALL_PROBES, StoreError
 from ..registry.values import Finding
 from .context import Context
 
@@ -52,5 +52,5 @@ def _probe_parts() -> Finding:
     return Finding(
         "probe-parts",
         "warn",
-        f"not installed: {', '.join(missing)}; pip install 'vaereg[probe]' brings what probes need",
+        f"not installed: {', '.join(missing)}; {INSTALL_PROBES} brings what probes need",
     )

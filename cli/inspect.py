@@ -11,7 +11,6 @@ import typer
 
 from ..registry.errors import StoreError, VaeregError
 from ..registry.intake import examine, look, take_in
-from ..registry.judging.telling import told_by_weights
 from ..registry.lookup import find, is_remote, path_of, path_on_disk
 from ..registry.values import Component, Digests, Identity, Model
 from . import shapes
@@ -115,6 +114,8 @@ def _told_by_weights(
     settings: Context, path: str, identity: Identity, prober: Callable[[], Prober]
 ) -> Identity:
     """The identity with the families that the weights tell; the registry lends its references."""
+    from ..registry.judging.telling import told_by_weights
+
     models: Sequence[Model] = ()
     readings: Mapping[str, Reading] = {}
     try:

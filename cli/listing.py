@@ -11,17 +11,16 @@ import typer
 
 from ..registry.errors import UsageError
 from ..registry.judging.sides import Side, checkpoint_of, has, vae_of
-from ..registry.lookup import find
 from ..registry.naming import shown
 from ..registry.values import Model
-
-if TYPE_CHECKING:
-    from ..registry.judging.matrix import Fit
-    from ..registry.ports import StoredVerdict
 from . import shapes
 from .context import Context
 from .page import Page
 from .words import family_words, size_words
+
+if TYPE_CHECKING:
+    from ..registry.judging.matrix import Fit
+    from ..registry.ports import StoredVerdict
 
 Rows = list[tuple[Model, list["Fit"]]]
 
@@ -154,6 +153,7 @@ def _pairs(
 ) -> Rows:
     """The checkpoints asked for, each with the VAEs that fit or may fit."""
     from ..registry.judging.matrix import Matrix
+    from ..registry.lookup import find
 
     matrix = Matrix([found for found in models if found.state == "present"], stored)
     checkpoints: Iterable[Model] = matrix.checkpoints

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ..registry.errors import MissingDependency, Unreadable, UsageError
+from ..registry.errors import INSTALL_PROBES, MissingDependency, Unreadable, UsageError
 from ..registry.judging.sides import Side
 from ..registry.naming import shown
 from ..registry.ports import Prober
@@ -29,7 +29,6 @@ class Dtype(StrEnum):
 
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-INSTALL = "install the probes with: pip install 'vaereg[probe]'"
 
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="D", help="For probes: auto, cpu, cuda[:N], mps.")
@@ -55,7 +54,7 @@ def prober_maker(device: str, dtype: Dtype) -> Callable[[], Prober]:
             raise MissingDependency(
                 f"the weights can only be run by torch, which is not installed or does not load "
                 f"({shown(str(failure))})",
-                INSTALL,
+                f"install the probes with: {INSTALL_PROBES}",
             ) from failure
         return TorchProber(device, dtype.value)
 
@@ -81,12 +80,11 @@ def _require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
+        why = str(failure.strerror)
+    else:
+        why = "" if os.access(folder, os.W_OK) else "no right to write there"
+    if why:
         raise Unreadable(
-            f"pictures cannot go to {shown(str(folder))}: {failure.strerror}",
-            "name a folder that you may write to with --out",
-        ) from None
-    if not os.access(folder, os.W_OK):
-        raise Unreadable(
-            f"pictures cannot go to {shown(str(folder))}: no right to write there",
+            f"pictures cannot go to {shown(str(folder))}: {why}",
             "name a folder that you may write to with --out",
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..registry.values import Component
-from ..registry.verdicts.pair import listed
 
 
 def family_words(part: Component) -> str:
@@ -15,6 +14,8 @@ def family_words(part: Component) -> str:
         scaling = f", scaling {known.scaling_factor:g}" if known.scaling_factor else ""
         return f"{known.family} (by {known.determined_by}{scaling})"
     if known.candidates:
+        from ..registry.verdicts.pair import listed
+
         return f"open: {listed(known)}"
     return f"unknown, {known.channels} channels"
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..registry.errors import NotFound
 from ..registry.measures import Reading
@@ -18,6 +17,9 @@ from . import records, tables
 from .database import Database
 from .records import Record, path_key
 from .session import open_engine, transact
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 Item = TypeVar("Item")
 
@@ -236,8 +238,7 @@ def _upsert(
     ordered = sorted(rows, key=lambda row: (row.get("path", b""), *(row[name] for name in key)))
     if not ordered:
         return
-    dialect = {"sqlite": sqlite, "postgresql": postgresql}[connection.dialect.name]
-    statement = dialect.insert(table)
+    statement = _insert_into(table, connection.dialect.name)
     fresh = statement.excluded
     changes = {
         name: func.coalesce(fresh[name], table.c[name]) if name in keep else fresh[name]
@@ -245,6 +246,17 @@ def _upsert(
         if name not in key
     }
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), ordered)
+
+
+def _insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """An ``INSERT`` that knows ``ON CONFLICT``; the other dialect's import takes 20 ms."""
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from .damage import DAMAGED_MODEL
 from .judging.matrix import Matrix
 from .judging.sides import has
 from .naming import shown
@@ -13,17 +14,6 @@ from .twins import groups
 from .values import Finding, Model, Rejection
 
 _SHOWN = 5
-_DAMAGE = {
-    "parts_missing",
-    "inconsistent_shapes",
-    "missing_shard",
-    "missing_tensors",
-    "not_finite",
-    "zeroed_tail",
-    "absurd_magnitude",
-    "archive_crc",
-}
-"""Notices of a model that lacks something of what it claims to be, or whose weights are ruined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,7 @@ def damaged_models(state: State) -> Finding:
     damaged = [
         model.name
         for model in state.models
-        if any(note.code in _DAMAGE for note in model.artifact.identity.all_notices)
+        if any(note.code in DAMAGED_MODEL for note in model.artifact.identity.all_notices)
     ]
     return _finding(
         "damaged-models",

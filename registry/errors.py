@@ -24,6 +24,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+INSTALL_PROBES = "pip install 'vaereg[probe]'"
+"""Brings what probes need; the end of hints."""
+
 
 class VaeregError(Exception):
     """Something could not be done; ``message`` says what and where, ``hint`` what to do next."""

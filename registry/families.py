@@ -72,6 +72,11 @@ class Family:
         """Latent channels, spatial factor, temporal factor."""
         return self.channels, self.spatial_factor, self.temporal_factor
 
+    @property
+    def well_known(self) -> bool:
+        """Its colours are published so well that a real decoder must answer to them."""
+        return self.rgb_reliability == "high"
+
 
 @cache
 def families() -> dict[str, Family]:

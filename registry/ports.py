@@ -24,6 +24,10 @@ class Place:
     rejection: Rejection | None = None
 
 
+LEVELS = ("none", "weights", "decode", "generate")
+"""How deep a probe can go, the deepest last."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredVerdict:
     """A verdict on a pair, with what produced it."""
@@ -33,7 +37,7 @@ class StoredVerdict:
     verdict: Verdict
     rules_version: int
     level: str
-    """``none`` | ``weights`` | ``decode`` | ``generate``: the deepest probe that ran."""
+    """One of ``LEVELS``: the deepest probe that ran."""
     decided_at: str
     """RFC 3339, UTC."""
     cost: Cost | None = None

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from .errors import FileError, NotFound
-from .judging.reference import vae_file
 from .judging.sides import Side, has
-from .kinship.kinship import kinship
 from .naming import shown
 from .values import Model
 from .verdicts.pair import SAME_WEIGHTS
-from .weights import open_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +35,13 @@ def twins(model: Model, models: Sequence[Model]) -> list[Twin]:
     The content digest finds them; where both files are there, a few small tensors confirm it, since
     the digest may miss a change that moves no sign.
     """
-    content = content_of(model)
-    own = model.artifact.digests.sha256
-    found = [
-        Twin(other, has(other, "denoiser"))
-        for other in models
-        if content is not None
-        and content_of(other) == content
-        and other.artifact.digests.sha256 != own
-        and _confirmed(model, other)
-    ]
-    found.sort(key=lambda twin: (twin.model.artifact.known_as is None, twin.baked, twin.model.name))
-    return found
+    return list(_twins(model, _ranked(models)))
 
 
 def groups(models: Sequence[Model]) -> list[list[Model]]:
     """VAE files of one content each, where there are several: what could be deleted."""
-    alike: dict[str, list[Model]] = defaultdict(list)
-    for model in models:
-        content = content_of(model)
-        if content is not None and not has(model, "denoiser"):
-            alike[content].append(model)
-    return [group for group in alike.values() if len(group) > 1]
+    files = [model for model in models if not has(model, "denoiser")]
+    return [group for group in _by_content(files).values() if len(group) > 1]
 
 
 def introductions(models: Sequence[Model], newcomers: AbstractSet[str]) -> Iterable[str]:
@@ -67,11 +49,40 @@ def introductions(models: Sequence[Model], newcomers: AbstractSet[str]) -> Itera
 
     ``newcomers`` are SHA-256s.
     """
+    alike = _ranked(models)
     for model in models:
         if model.artifact.digests.sha256 in newcomers and not has(model, "denoiser"):
-            known = next(iter(twins(model, models)), None)
+            known = next(_twins(model, alike), None)
             if known is not None:
                 yield f"{shown(model.name)} {_is(known)}"
+
+
+def _by_content(models: Iterable[Model]) -> dict[str, list[Model]]:
+    """Models by the content digest of their VAE; those without one are left out."""
+    alike: dict[str, list[Model]] = defaultdict(list)
+    for model in models:
+        content = content_of(model)
+        if content is not None:
+            alike[content].append(model)
+    return alike
+
+
+def _ranked(models: Iterable[Model]) -> dict[str, list[Model]]:
+    """Models by content, those that best tell what it is first."""
+
+    def rank(model: Model) -> tuple[bool, bool, str]:
+        return model.artifact.known_as is None, has(model, "denoiser"), model.name
+
+    return {content: sorted(group, key=rank) for content, group in _by_content(models).items()}
+
+
+def _twins(model: Model, alike: Mapping[str, Sequence[Model]]) -> Iterator[Twin]:
+    """The confirmed ones of the models of its content, each confirmed when it is asked for."""
+    content = content_of(model)
+    own = model.artifact.digests.sha256
+    for other in alike.get(content, ()) if content is not None else ():
+        if other.artifact.digests.sha256 != own and _confirmed(model, other):
+            yield Twin(other, has(other, "denoiser"))
 
 
 def _is(twin: Twin) -> str:
@@ -84,14 +95,14 @@ def _is(twin: Twin) -> str:
 
 
 def _confirmed(one: Model, other: Model) -> bool:
+    # Only models of equal content are opened: most runs never need what opens and compares them.
+    from .judging.reference import vae_file
+    from .kinship.kinship import between
+
     first, second = vae_file(Side.of(one)), vae_file(Side.of(other))
     if first is None or second is None:
         return True
     try:
-        with (
-            open_weights(first.path, first.prefix) as mine,
-            open_weights(second.path, second.prefix) as theirs,
-        ):
-            return kinship(mine, theirs, thorough=False).relation in (SAME_WEIGHTS, None)
+        return between(first, second, thorough=False).relation in (SAME_WEIGHTS, None)
     except (FileError, NotFound):
         return False

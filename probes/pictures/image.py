@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ...registry.errors import MissingDependency, Unreadable
+from ...registry.errors import INSTALL_PROBES, MissingDependency, Unreadable
 from ...registry.naming import shown
 from .card import TILE
 
@@ -33,7 +33,7 @@ def picture(path: str) -> Tensor:
     except ImportError:
         raise MissingDependency(
             "reading a picture needs pillow, which is not installed",
-            "install it with: pip install 'vaereg[probe]'",
+            f"install it with: {INSTALL_PROBES}",
         ) from None
     try:
         with warnings.catch_warnings():

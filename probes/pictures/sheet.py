@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ...registry.errors import MissingDependency, NoSpace, Unreadable
+from ...registry.errors import INSTALL_PROBES, MissingDependency, NoSpace, Unreadable
 from ...registry.naming import shown
 from .pixels import unit_range
 
@@ -65,7 +65,7 @@ def write_sheet(path: str, captions: Sequence[str], columns: Sequence[Column]) -
     except ImportError:
         raise MissingDependency(
             "a picture strip needs pillow, which is not installed",
-            "install it with: pip install 'vaereg[probe]'",
+            f"install it with: {INSTALL_PROBES}",
         ) from None
     encoded = io.BytesIO()
     _Sheet(captions, columns).drawn().save(encoded, "PNG", optimize=False, compress_level=6)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...registry.errors import CannotRun, MissingDependency
+from ...registry.errors import INSTALL_PROBES, CannotRun, MissingDependency
 from ...registry.naming import shown
 from .canonical import CanonicalWeights, Fill, same
 from .network import HALVES, Network
@@ -150,7 +150,7 @@ class _Maker:
         except ImportError as error:
             raise MissingDependency(
                 f"{self.weights.model} is run through diffusers, which is not installed",
-                "pip install 'vaereg[probe]'",
+                INSTALL_PROBES,
             ) from error
         found: Callable[..., nn.Module] | None = getattr(autoencoders, name, None)
         if found is None:

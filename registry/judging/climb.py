@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..colours.neighbours import neighbours
-from ..colours.response import Match, match
+from ..colours.response import Match, Neighbour, match
 from ..colours.scaling import measured_scaling
 from ..errors import CannotRun, MissingDependency, NotFound, StoreError
 from ..families import family
@@ -23,13 +23,10 @@ from ..verdicts.judge import judge
 from ..verdicts.seen import Seen
 from ..weights import open_weights
 from .pairing import pair_of, relation_to_baked
-from .reference import Known, Reference, known_vaes, of_family, vae_file
-from .settling import BY_KIN, by_match, side_with, with_latent
-from .settling import of_family as settled_as
+from .reference import Known, Reference, known_vaes, references_of, vae_file
+from .settling import BY_KIN, by_match, of_family, side_with, with_latent
 from .sides import Side
 
-LEVELS = ("none", "weights", "decode", "generate")
-"""How deep a climb went, in order."""
 MOST_REFERENCES = 3
 """References tried where one after the other does not give back what it encodes."""
 
@@ -128,6 +125,11 @@ class _Climb:
     def readings(self) -> dict[str, Reading]:
         return {} if self.request.again else dict(self.store.readings())
 
+    @cached_property
+    def neighbours(self) -> list[Neighbour]:
+        """Of the readings so far: ``_reading`` drops it when another model was read."""
+        return neighbours(self.models, self.readings, but=self._own)
+
     # -- what stops a climb -------------------------------------------------------------------
 
     def _certain(self) -> bool:
@@ -179,7 +181,7 @@ class _Climb:
         if found is not None and found.kinship.settles and found.vae.family is not None:
             self.pair = replace(self.pair, kin=found)
             if self.pair.offered.family is None:
-                self._settle(settled_as(self.pair.offered, found.vae.family, "kinship", BY_KIN))
+                self._settle(of_family(self.pair.offered, found.vae.family, "kinship", BY_KIN))
 
     def _weights(self) -> None:
         """The colour response of the VAE, recorded or read now."""
@@ -243,6 +245,8 @@ class _Climb:
         if recorded is not None:
             return recorded
         reading = self.readings[sha256] = self.prober.read(file)
+        if sha256 not in self._own:
+            vars(self).pop("neighbours", None)
         if reading.trouble is None:
             self._keep(lambda: self.store.keep_reading(sha256, reading))
         return reading
@@ -255,8 +259,7 @@ class _Climb:
             self.notes.append(f"not recorded. {failure.message}")
 
     def _match(self, reading: Reading, file: VaeFile) -> Match:
-        known = neighbours(self.models, self.readings, but=self._own)
-        return match(reading, file.channels, file.mates, known)
+        return match(reading, file.channels, file.mates, self.neighbours)
 
     @property
     def _own(self) -> set[str]:
@@ -266,33 +269,33 @@ class _Climb:
         """The baked VAE if its colours are those of the checkpoint's space; known VAEs; itself."""
         baked = vae_file(self.model)
         if baked is not None and not self.pair.is_baked and len(baked.parts) == 2:
-            sound = baked.channels == file.channels and self._trusts(
+            trusted = baked.channels == file.channels and self._trusted(
                 baked, self.model.artifact.digests.sha256
             )
-            if sound:
-                self._name_baked(baked)
+            if trusted:
+                self._name_baked(trusted)
                 yield Reference.whole(baked)
-            self.pair = replace(self.pair, baked_trusted=sound)
-        for reference, parts in of_family(self.known, self.pair.wanted_spaces, file):
-            if all(one.by == "known-hash" or self._trusts(one.vae, one.sha256) for one in parts):
+            self.pair = replace(self.pair, baked_trusted=bool(trusted))
+        for reference, parts in references_of(self.known, self.pair.wanted_spaces, file):
+            if all(one.by == "known-hash" or self._trusted(one.vae, one.sha256) for one in parts):
                 yield reference
         if len(file.parts) == 2:
             yield Reference.whole(file, alone=True)
 
-    def _trusts(self, vae: VaeFile, sha256: str) -> bool:
-        """Whether a VAE's colours are those of the checkpoint's space, as far as tables tell."""
+    def _trusted(self, vae: VaeFile, sha256: str) -> Match | None:
+        """A VAE's match, if its colours are those of the checkpoint's space as far as known."""
         reading = self._reading(sha256, vae)
         found = self._match(reading, vae)
         self.steps.append(f"colour response of {vae.name}")
         if found.space is not None:
-            return found.space in self.pair.wanted_spaces
+            return found if found.space in self.pair.wanted_spaces else None
         # A space without a colour table cannot pass the test; its own round trip has to do.
         tables = any(family(name).rgb_tables for name in vae.mates)
-        return not tables and reading.finite and reading.trouble is None
+        sound = not tables and reading.finite and reading.trouble is None
+        return found if sound else None
 
-    def _name_baked(self, baked: VaeFile) -> None:
+    def _name_baked(self, found: Match) -> None:
         """Record which family the checkpoint's own VAE turned out to be of."""
-        found = self._match(self.readings[self.model.artifact.digests.sha256], baked)
         vae = self.model.artifact.identity.component("vae")
         if vae is not None and vae.latent is not None:
             self._remember(self.model, by_match(vae.latent, found, self.pair.wanted))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..known import fp16_safe
-from ..ports import StoredVerdict
+from ..ports import LEVELS, StoredVerdict
 from ..values import Model, Verdict
 from ..verdicts.judge import judge, reason
 from ..verdicts.pair import Pair
@@ -92,16 +92,13 @@ def _best_first(fit: Fit) -> tuple[int, bool, float, str]:
     return RANK[fit.verdict.verdict], not fit.baked, -fit.verdict.confidence, fit.vae.name
 
 
-_LEVELS = ("none", "weights", "decode", "generate")
-
-
 def _strongest(stored: Iterable[StoredVerdict]) -> Mapping[tuple[str, str], Verdict]:
     """For each pair the verdict of the deepest probe, as long as today's rules made it."""
     best: dict[tuple[str, str], StoredVerdict] = {}
     for row in stored:
         key = (row.model_sha256, row.vae_sha256)
         if row.rules_version == RULES_VERSION and (
-            key not in best or _LEVELS.index(row.level) > _LEVELS.index(best[key].level)
+            key not in best or LEVELS.index(row.level) > LEVELS.index(best[key].level)
         ):
             best[key] = row
     return {key: row.verdict for key, row in best.items()}

@@ -1,32 +1,23 @@
-"""One pair judged with all that is known: headers, configs, hashes, and the baked VAE's weights."""
+"""What the rules look at in one pair: headers, configs, hashes, and the baked VAE's weights."""
 
 from __future__ import annotations
 
-import os
-
-from ..kinship.kinship import Kinship, kinship
+from ..kinship.kinship import Kinship, between
 from ..known import fp16_safe
-from ..values import Verdict
-from ..verdicts.judge import judge
 from ..verdicts.pair import Pair
-from ..weights import open_weights
+from .reference import vae_file
 from .sides import Side, checkpoint_of, vae_of
 
 
-def judge_pair(model: Side, vae: Side) -> Verdict:
-    """The verdict on a checkpoint and a VAE from headers, configs, hashes and the baked VAE.
-
-    Raises ``UnsupportedFormat`` where one of them is not what its place asks for, ``FileError``
-    where a file cannot be read.
-    """
-    return judge(pair_of(model, vae, relation_to_baked(model, vae)))
-
-
 def pair_of(model: Side, vae: Side, kin: Kinship | None = None) -> Pair:
-    """What the rules look at; raises ``UnsupportedFormat`` as ``judge_pair`` does."""
+    """A checkpoint and a VAE side by side; ``kin`` is ``relation_to_baked``'s.
+
+    Raises ``UnsupportedFormat`` where one of them is not what its place asks for.
+    """
+    offered = vae_of(vae)
     return Pair(
         checkpoint_of(model),
-        vae_of(vae),
+        offered,
         model.artifact.identity.component("vae"),
         kin.relation if kin else None,
         _same(model, vae),
@@ -40,17 +31,10 @@ def relation_to_baked(model: Side, vae: Side) -> Kinship | None:
     None where there is none, where it is the VAE itself, and where a file is gone. Raises
     ``FileError``.
     """
-    baked = model.artifact.identity.component("vae")
-    offered = vae_of(vae)
-    if _same(model, vae) or baked is None or not (baked.parts and offered.parts):
+    if _same(model, vae):
         return None
-    if not (model.path and vae.path and os.path.exists(model.path) and os.path.exists(vae.path)):
-        return None
-    with (
-        open_weights(vae.path, offered.prefix) as mine,
-        open_weights(model.path, baked.prefix) as theirs,
-    ):
-        return kinship(mine, theirs)
+    offered, baked = vae_file(vae), vae_file(model)
+    return between(offered, baked) if offered and baked else None
 
 
 def _same(model: Side, vae: Side) -> bool:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..damage import DAMAGED_VAE
 from ..families import family, same_shape
 from ..measures import VaeFile
 from ..values import Component, Latent, Model
@@ -13,15 +14,6 @@ from .sides import Side
 
 _BY = ("known-hash", "weights", "header", "config", "kinship")
 """How a family may be known, the surest first."""
-DAMAGE = {
-    "parts_missing",
-    "inconsistent_shapes",
-    "not_finite",
-    "zeroed_tail",
-    "absurd_magnitude",
-    "archive_crc",
-}
-"""Notices of a VAE that no other may be judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +56,7 @@ def known_vaes(models: Sequence[Model]) -> list[Known]:
     return sorted(found, key=lambda known: (_BY.index(known.by), known.vae.name))
 
 
-def of_family(
+def references_of(
     known: Sequence[Known], spaces: frozenset[str], like: VaeFile
 ) -> Iterator[tuple[Reference, tuple[Known, ...]]]:
     """References of those spaces and of the channels of ``like``, with what they are made of.
@@ -100,7 +92,7 @@ def _known(model: Model) -> Known | None:
     if latent is None or latent.family is None or latent.determined_by not in _BY:
         return None
     here = [place.path for place in model.locations if os.path.exists(place.path)]
-    damaged = component is None or any(note.code in DAMAGE for note in component.notices)
+    damaged = component is None or any(note.code in DAMAGED_VAE for note in component.notices)
     if not here or component is None or damaged or not component.parts:
         return None
     file = file_of(model.name, here[0], component)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ..colours.response import Match
 from ..families import family
 from ..values import Artifact, Component, Latent
 from .sides import Side
+
+if TYPE_CHECKING:
+    from ..colours.response import Match
 
 BY_WEIGHTS = 0.97
 """A certain colour response: one of some 800 random 4-channel tables would pass it by chance."""
@@ -26,15 +29,11 @@ def by_match(latent: Latent, match: Match, beside: Latent | None = None) -> Late
         named = beside.family if beside and _space(beside.family) == match.space else None
         known = _space(latent.family) == match.space
         return latent if known else of_family(latent, named or match.family, "weights", BY_WEIGHTS)
-    claimed = latent.determined_by in ("header", "config") and well_known(latent.family)
-    if claimed and match.ranked and match.space != _space(latent.family):
+    claimed = latent.family if latent.determined_by in ("header", "config") else None
+    refuted = claimed and family(claimed).well_known and match.space != _space(claimed)
+    if refuted and match.ranked:
         return replace(latent, family=None, determined_by=None, confidence=0.0)
     return latent
-
-
-def well_known(identifier: str | None) -> bool:
-    """Whether a family's colours are published so well that a real decoder must answer to them."""
-    return identifier is not None and family(identifier).rgb_reliability == "high"
 
 
 def _space(identifier: str | None) -> str | None:

@@ -89,6 +89,15 @@ def kinship(one: Weights | Subject, other: Weights | Subject, thorough: bool = T
     return Kinship(relation, encoder, decoder, tensors, read, deep, message)
 
 
+def between(one: VaeFile, other: VaeFile, thorough: bool = True) -> Kinship:
+    """How the VAE in one file is related to that in another, as ``kinship`` tells it.
+
+    Raises ``NotFound`` and ``FileError``.
+    """
+    with open_weights(one.path, one.prefix) as weights:
+        return _to_file(weights, other, thorough)
+
+
 def nearest(vae: Weights, others: Iterable[VaeFile]) -> Relative | None:
     """The one of several VAEs of known family that a VAE is kin to; None where it is to none.
 
@@ -113,10 +122,14 @@ def nearest(vae: Weights, others: Iterable[VaeFile]) -> Relative | None:
 
 def _relative(subject: Subject, other: VaeFile, thorough: bool) -> Relative | None:
     try:
-        with open_weights(other.path, other.prefix) as weights:
-            return Relative(other, kinship(subject, weights, thorough))
+        return Relative(other, _to_file(subject, other, thorough))
     except (FileError, NotFound):
         return None
+
+
+def _to_file(one: Weights | Subject, other: VaeFile, thorough: bool) -> Kinship:
+    with open_weights(other.path, other.prefix) as weights:
+        return kinship(one, weights, thorough)
 
 
 def _rank(found: Relative) -> tuple[int, float, str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-LARGEST_HALF = 65504.0
-"""The largest finite float16 (IEEE 754-2019, binary16)."""
-
 SWITCHES = (
     ("A1111", "--no-half-vae"),
     ("Forge", "--vae-in-fp32 (or its default bf16)"),

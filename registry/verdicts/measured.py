@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..damage import RUINED_WEIGHTS
 from ..naming import shown
 from ..values import Evidence, Notice
 from .pair import Pair, listed
@@ -11,24 +12,14 @@ from .pair import Pair, listed
 if TYPE_CHECKING:
     from .seen import View
 
-_DAMAGE = {
-    "not_finite": "fail",
-    "zeroed_tail": "fail",
-    "archive_crc": "fail",
-    "absurd_magnitude": "fail",
-}
-"""Notices of ``intake`` on a VAE's numbers, and what they mean for its pictures."""
 _OUTCOME = {"compatible": "pass", "degraded": "warn", "incompatible": "fail"}
 
 
 def health(pair: Pair) -> Evidence | None:
     """A VAE with NaN or with holes makes black or ruined pictures with any checkpoint."""
-    found = [note for note in pair.vae.notices if note.code in _DAMAGE]
-    if found:
-        worst = min(found, key=lambda note: _DAMAGE[note.code] != "fail")
-        return Evidence(
-            "health", _DAMAGE[worst.code], "sound weights", worst.code, _sentence(worst)
-        )
+    damage = next((note for note in pair.vae.notices if note.code in RUINED_WEIGHTS), None)
+    if damage is not None:
+        return Evidence("health", "fail", "sound weights", damage.code, _sentence(damage))
     if pair.vae.content is None:
         return None
     return Evidence("health", "pass", "sound weights", "sound", "every number of it is finite")
@@ -109,12 +100,13 @@ def fp16_range(pair: Pair) -> Evidence | None:
     half = pair.seen.half if pair.seen else None
     if half is None:
         return None
+    from ..thresholds import thresholds
     from .crossing import half_outcome
-    from .half_precision import LARGEST_HALF, switches
+    from .half_precision import switches
 
     outcome = half_outcome(half)
     found = f"{half.largest:,.0f} at {half.block}"
-    limit = f"{LARGEST_HALF:,.0f}"
+    limit = f"{thresholds('half_precision')['largest']:,.0f}"
     if half.overflowing is not None:
         found += f"; a real decode in {half.dtype}: {half.overflowing:,} numbers not finite"
     if outcome == "safe":

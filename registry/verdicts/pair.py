@@ -94,7 +94,7 @@ class Pair:
         """Its colours are no family's, although the checkpoint's family is known by its own."""
         if self.match is None or not self.match.ranked or self.match.space is not None:
             return False
-        return any(family(name).rgb_reliability == "high" for name in possible(self.wanted))
+        return any(family(name).well_known for name in possible(self.wanted))
 
     @property
     def doubted(self) -> bool:

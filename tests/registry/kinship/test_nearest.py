@@ -23,12 +23,13 @@ from tests.registry.kinship.kin_cases import (
 from vaereg.registry.errors import Unreadable
 from vaereg.registry.formats.catalog import read_header
 from vaereg.registry.formats.local import LocalFile
-from vaereg.registry.judging.pairing import judge_pair, relation_to_baked
+from vaereg.registry.judging.pairing import pair_of, relation_to_baked
 from vaereg.registry.judging.sides import Side
 from vaereg.registry.kinship.kinship import kinship, nearest
 from vaereg.registry.measures import VaeFile
 from vaereg.registry.samples.autoencoder import autoencoder_kl, in_diffusers_layout
 from vaereg.registry.values import Artifact, Component, Digests, Identity
+from vaereg.registry.verdicts.judge import judge
 from vaereg.registry.weights import below, open_weights
 
 
@@ -185,7 +186,8 @@ def test_a_folder_is_compared_with_the_vae_baked_into_a_checkpoint(
         path.unlink()
     checkpoint = side(path, "c", denoiser(settled("sd1")), baked)
     offered = side(folder, "v", replace(vae(open_between("sd1", "sdxl")), prefix=""))
-    assert judge_pair(checkpoint, offered).verdict == ("unknown" if gone else "compatible")
     found = relation_to_baked(checkpoint, offered)
+    verdict = judge(pair_of(checkpoint, offered, found)).verdict
+    assert verdict == ("unknown" if gone else "compatible")
     assert (found and found.relation) == (None if gone else "same-encoder")
     assert relation_to_baked(checkpoint, checkpoint) is None

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.errors import UsageError
 from ..registry.judging.sides import Side, checkpoint_of, has, vae_of
-from ..registry.naming import shown
-from ..registry.values import Model
+from ..registry.values import DeclaredPair, Model
 from . import shapes
 from .context import Context
 from .page import Page
@@ -56,30 +54,26 @@ def list_command(
     zero: Annotated[bool, typer.Option("-0", help="Only paths, each ended by NUL.")] = False,
 ) -> None:
     """List the recorded models, or what fits what, best first."""
+    from ..registry.lookup import recorded
+
     settings = Context.of(context)
-    _known_family(family)
+    if family is not None:
+        from ..registry.families import require_family
+
+        require_family(family)
     with settings.store() as store:
         # A content that was overwritten has no place any more: it is known, but nothing to list.
         models = [model for model in store.models() if model.locations]
-        stored = store.verdicts() if compatible or model or vae else ()
-    if not (compatible or model or vae):
+        paired = bool(compatible or model or vae)
+        stored, declared = (store.verdicts(), store.pairs()) if paired else ((), ())
+        checkpoint = recorded(store, model, models) if model is not None else None
+        decoder = recorded(store, vae, models) if vae is not None else None
+    if not paired:
         listed = [found for found in models if _wanted(found, kind, family)]
         _answer_models(settings, listed, paths, zero)
         return
-    rows = _pairs(models, stored, model, vae, family)
+    rows = _pairs(models, stored, declared, checkpoint, decoder, family)
     _answer_pairs(settings, rows, paths, zero, by_vae=vae is not None)
-
-
-def _known_family(name: str | None) -> None:
-    """Raises ``UsageError`` for a family that is not in the table."""
-    if name is None:
-        return
-    from ..registry.families import families
-
-    if name not in families():
-        raise UsageError(
-            f"there is no latent family {shown(name)}", f"families: {', '.join(families())}"
-        )
 
 
 def _wanted(model: Model, kind: Kind | None, family: str | None) -> bool:
@@ -147,25 +141,24 @@ def _distinct_names(models: Iterable[Model]) -> dict[str, str]:
 def _pairs(
     models: Sequence[Model],
     stored: Sequence[StoredVerdict],
-    model: str | None,
-    vae: str | None,
+    declared: Sequence[DeclaredPair],
+    model: Model | None,
+    vae: Model | None,
     family: str | None,
 ) -> Rows:
     """The checkpoints asked for, each with the VAEs that fit or may fit."""
     from ..registry.judging.matrix import Matrix
-    from ..registry.lookup import find
 
-    matrix = Matrix([found for found in models if found.state == "present"], stored)
+    present = [found for found in models if found.state == "present"]
+    matrix = Matrix(present, stored, declared)
     checkpoints: Iterable[Model] = matrix.checkpoints
     if model is not None:
-        chosen = find(models, model)
-        checkpoint_of(Side.of(chosen))
-        checkpoints = [chosen]
+        checkpoint_of(Side.of(model))
+        checkpoints = [model]
     vaes = None
     if vae is not None:
-        wanted = find(models, vae)
-        vae_of(Side.of(wanted))
-        vaes = [wanted]
+        vae_of(Side.of(vae))
+        vaes = [vae]
     rows: Rows = []
     for checkpoint in checkpoints:
         if family is None or _family(checkpoint) == family:
@@ -195,12 +188,18 @@ def _answer_pairs(settings: Context, rows: Rows, paths: bool, zero: bool, by_vae
 
 
 def _fitting_paths(rows: Rows, by_vae: bool) -> list[str]:
-    """Paths of what surely fits: of the VAEs, or with ``--vae`` of the checkpoints."""
+    """Paths of what surely fits: of the VAEs, or with ``--vae`` of the checkpoints.
+
+    An author's word alone is not sure enough for a program.
+    """
+    from ..registry.verdicts.declared import rests_on_word
+
     paths: dict[str, None] = {}
     for checkpoint, fits in rows:
         for fit in fits:
             chosen = checkpoint if by_vae else fit.vae
-            sure = fit.verdict.verdict in ("compatible", "degraded")
+            good = fit.verdict.verdict in ("compatible", "degraded")
+            sure = good and not rests_on_word(fit.verdict)
             if sure and chosen.path and (by_vae or not fit.baked):
                 paths[chosen.path] = None
     return list(paths)

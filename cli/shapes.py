@@ -15,6 +15,7 @@ from ..registry.values import (
     Location,
     Model,
     Notice,
+    Origin,
     Rejection,
     Verdict,
 )
@@ -72,8 +73,8 @@ def notice(note: Notice) -> Json:
 
 
 def hashes(digests: Digests) -> Json:
-    """All digests of a content."""
-    return asdict(digests)
+    """All digests of a content; null for those that nobody computed or published."""
+    return asdict(digests) | {"sha256": digests.sha256 or None}
 
 
 def health(found: Health) -> Json:
@@ -124,7 +125,8 @@ def side(one: Side, role: str) -> Json:
     return {
         "name": one.name,
         "path": one.path,
-        "sha256": one.artifact.digests.sha256,
+        **({"ref": one.ref} if one.ref else {}),
+        "sha256": one.artifact.digests.sha256 or None,
         "kind": one.artifact.identity.kind,
         "family": known.family,
         "candidates": list(known.candidates),
@@ -190,3 +192,13 @@ def has_baked_vae(found: Model) -> bool:
 def location(place: Location) -> Json:
     """One place where a model lies."""
     return {"path": place.path, "state": place.state, "size": place.stamp.size}
+
+
+def origin(page: Origin) -> Json:
+    """One place where a model was published."""
+    return asdict(page)
+
+
+def declared(sha256: str, name: str | None, ref: str) -> Json:
+    """The other side of a pair that an author declares; no name where it is not recorded."""
+    return {"sha256": sha256, "name": name, "ref": ref}

@@ -15,8 +15,8 @@ from ..registry.errors import (
     DatabaseLocked,
     DatabaseUnreachable,
     MissingDependency,
-    NoSpace,
     StoreError,
+    StoreFull,
 )
 from ..registry.naming import shown as harmless
 from .database import Query, Row, translated
@@ -40,7 +40,7 @@ _FAULTS: dict[str | None, tuple[type[StoreError], str, str]] = {
         "Wait until it has finished, then try again.",
     ),
     "53100": (
-        NoSpace,
+        StoreFull,
         "The disk of the server that holds the registry {place} is full; nothing was recorded.",
         "Free some space there, then try again.",
     ),

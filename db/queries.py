@@ -62,3 +62,16 @@ SELECT a.sha256, r.response, r.fit, r.finite, r.contrast, r.trouble
 FROM readings r JOIN artifacts a ON a.id = r.artifact_id
 WHERE r.probes_version = ?
 """
+
+ORIGINS = """
+SELECT a.sha256, o.source, o.ref, o.revision, o.url, o.name, o.declared
+FROM origins o JOIN artifacts a ON a.id = o.artifact_id ORDER BY o.id
+"""
+
+PAIRS = """
+SELECT model_sha256, vae_sha256, ref FROM declared_pairs ORDER BY model_sha256, vae_sha256, ref
+"""
+
+LOOKUPS = """
+SELECT sha256, known, looked_up_at FROM lookups WHERE source = ?
+"""

@@ -6,11 +6,11 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..registry.errors import StoreError
 from ..registry.ports import Place, StoredVerdict
-from ..registry.values import Model, Rejection
+from ..registry.values import DeclaredPair, Model, Origin, Rejection
 from . import queries, rows
 from .database import Database, Query, Row
 
@@ -81,6 +81,23 @@ class Reader:
 
             return dict(map(reading_from, query(queries.READINGS, PROBES_VERSION)))
 
+    def origins(self) -> Mapping[str, tuple[Origin, ...]]:
+        """Where each model was published, by its SHA-256; the first recorded first."""
+        with self._reading() as query:
+            found = _grouped(query(queries.ORIGINS), lambda row: Origin(*row[1:]))
+        return {sha256: tuple(origins) for sha256, origins in found.items()}
+
+    def pairs(self) -> tuple[DeclaredPair, ...]:
+        """Every declared pair, by its hashes."""
+        with self._reading() as query:
+            return tuple(DeclaredPair(*row) for row in query(queries.PAIRS))
+
+    def lookups(self, source: str) -> Mapping[str, tuple[bool, str]]:
+        """What a source answered last, and when, by SHA-256."""
+        with self._reading() as query:
+            found = query(queries.LOOKUPS, source)
+            return {sha256: (bool(known), when) for sha256, known, when in found}
+
     @contextmanager
     def _reading(self) -> Iterator[Query]:
         """Also turns a row that makes no sense into an error that says what to do."""
@@ -123,10 +140,22 @@ class Nothing:
         """No reading."""
         return {}
 
+    def origins(self) -> Mapping[str, tuple[Origin, ...]]:
+        """No origin."""
+        return {}
 
-def _grouped(found: Iterable[Row], make: Callable[[Row], Value]) -> Mapping[int, list[Value]]:
-    """Values by the id of their owner, which is each row's first column."""
-    groups: defaultdict[int, list[Value]] = defaultdict(list)
+    def pairs(self) -> tuple[DeclaredPair, ...]:
+        """No pair."""
+        return ()
+
+    def lookups(self, source: str) -> Mapping[str, tuple[bool, str]]:
+        """No answer."""
+        return {}
+
+
+def _grouped(found: Iterable[Row], make: Callable[[Row], Value]) -> Mapping[Any, list[Value]]:
+    """Values by the id or hash of their owner, which is each row's first column."""
+    groups: defaultdict[Any, list[Value]] = defaultdict(list)
     for row in found:
         groups[row[0]].append(make(row))
     return groups

@@ -23,10 +23,12 @@ from ..registry.ports import StoredVerdict
 from ..registry.values import (
     Artifact,
     Component,
+    DeclaredPair,
     Evidence,
     Latent,
     Location,
     Notice,
+    Origin,
     Rejection,
     Stamp,
 )
@@ -156,6 +158,36 @@ def evidence_record(verdict_id: int, ordinal: int, evidence: Evidence) -> Record
     }
 
 
+def origin_record(artifact_id: int, origin: Origin) -> Record:
+    """A row of ``origins``."""
+    return {
+        "artifact_id": artifact_id,
+        "source": text(origin.source),
+        **_ref(origin.ref),
+        "revision": optional(origin.revision),
+        "url": None if origin.url is None else text(bare_address(origin.url)),
+        "name": optional(origin.name),
+        "declared": optional(origin.declared),
+        "recorded_at": now(),
+    }
+
+
+def pair_record(pair: DeclaredPair) -> Record:
+    """A row of ``declared_pairs``."""
+    hashes = {"model_sha256": pair.model_sha256.lower(), "vae_sha256": pair.vae_sha256.lower()}
+    return {**hashes, **_ref(pair.ref), "recorded_at": now()}
+
+
+def lookup_record(source: str, sha256: str, known: bool) -> Record:
+    """A row of ``lookups``."""
+    return {"source": source, "sha256": sha256.lower(), "known": known, "looked_up_at": now()}
+
+
+def bare_address(url: str) -> str:
+    """An address without what may hold a secret: user, password, query, fragment."""
+    return re.sub(r"(?<=//)[^/]*@", "", re.split("[?#]", url, maxsplit=1)[0])
+
+
 def path_key(path: str) -> str:
     """What a path is found by: the SHA-256 of its bytes."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()
@@ -184,6 +216,12 @@ def _path(machine: str, path: str) -> Record:
         "shown": shown(path, 1000),
         "seen_at": now(),
     }
+
+
+def _ref(ref: str) -> Record:
+    """A REF, and what it is found by; one that is an address loses what may hold a secret."""
+    kept = text(bare_address(ref) if "://" in ref else ref)
+    return {"ref_key": hashlib.sha256(kept.encode()).hexdigest(), "ref": kept}
 
 
 def _stamp(stamp: Stamp) -> Record:

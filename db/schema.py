@@ -9,7 +9,7 @@ from ..registry.naming import shown
 from .database import Database
 from .sqlite import SqliteDatabase
 
-REVISIONS = ("m001", "m002")
+REVISIONS = ("m001", "m002", "m003")
 """Every revision, oldest first; the last is what this vaereg reads and writes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

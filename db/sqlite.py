@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..registry.errors import DatabaseLocked, NoSpace, StoreError
+from ..registry.errors import DatabaseLocked, StoreError, StoreFull
 from ..registry.naming import shown as harmless
 from .database import Query, Row, translated
 from .disks import is_local
@@ -42,7 +42,7 @@ _FAULTS: dict[int, tuple[type[StoreError], str, str]] = {
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
     sqlite3.SQLITE_FULL: (
-        NoSpace,
+        StoreFull,
         "The disk that holds the registry {place} is full; this change was not recorded.",
         "Free some space, then try again.",
     ),

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from ..registry.errors import StoreError
 from ..registry.interrupts import held_back
 from ..registry.ports import Place, StoredVerdict
-from ..registry.values import Artifact, Location, Model, Rejection, Stamp
+from ..registry.values import (
+    Artifact,
+    DeclaredPair,
+    Location,
+    Model,
+    Origin,
+    Rejection,
+    Stamp,
+)
 from . import copies, schema
 from .address import database_of, default_url
 from .database import Database
@@ -81,6 +89,18 @@ class RegistryStore:
         """The folders that were scanned on this machine."""
         return self._reading().roots()
 
+    def origins(self) -> Mapping[str, tuple[Origin, ...]]:
+        """Every recorded origin, by the model's SHA-256."""
+        return self._reading().origins()
+
+    def pairs(self) -> tuple[DeclaredPair, ...]:
+        """Every declared pair."""
+        return self._reading().pairs()
+
+    def lookups(self, source: str) -> Mapping[str, tuple[bool, str]]:
+        """What a source answered last, by SHA-256: whether it knew it, and when."""
+        return self._reading().lookups(source)
+
     def remember(self, found: Sequence[tuple[Artifact, Location]]) -> None:
         """Record artifacts and where they lie, all in one transaction."""
         self._writing().remember(found)
@@ -112,6 +132,18 @@ class RegistryStore:
     def keep_reading(self, sha256: str, reading: Reading) -> None:
         """Record what running a model's VAE told; raises ``NotFound`` for an unknown model."""
         self._writing().keep_reading(sha256, reading)
+
+    def keep_origin(self, sha256: str, origin: Origin) -> None:
+        """Record where a model was published; raises ``NotFound`` for an unknown model."""
+        self._writing().keep_origin(sha256, origin)
+
+    def keep_pairs(self, pairs: Sequence[DeclaredPair]) -> None:
+        """Record pairs that authors declare."""
+        self._writing().keep_pairs(pairs)
+
+    def keep_lookups(self, source: str, answers: Mapping[str, bool]) -> None:
+        """Record which of these SHA-256s a source knew."""
+        self._writing().keep_lookups(source, answers)
 
     def close(self) -> None:
         """Give the database back."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -46,6 +47,16 @@ def _owner(name: str, owner: str, index: bool = False, primary_key: bool = False
     return Column(
         name, _ID, key, index=index, primary_key=primary_key, nullable=False, autoincrement=False
     )
+
+
+def _key(name: str, length: int = 64) -> Column[Any]:
+    return Column(name, String(length), primary_key=True)
+
+
+def _ref(primary_key: bool = False) -> tuple[SchemaItem, ...]:
+    """A REF, found by its SHA-256 as paths are: an address may be of any length."""
+    key = Column("ref_key", String(64), primary_key=primary_key, nullable=False)
+    return (key, _text("ref"))
 
 
 def _path() -> tuple[SchemaItem, ...]:
@@ -141,11 +152,34 @@ origins = Table(
     "origins",
     METADATA,
     _id(),
-    _owner("artifact_id", "artifacts.id", index=True),
+    _owner("artifact_id", "artifacts.id"),
     _text("source"),
-    _text("ref"),
+    *_ref(),
     Column("revision", Text),
     Column("url", Text),
+    Column("name", Text),
+    Column("declared", Text),
+    Column("recorded_at", String(32), nullable=False),
+    UniqueConstraint("artifact_id", "ref_key"),
+)
+
+# Hashes, not ids: a pair is worth keeping before either side is recorded here.
+declared_pairs = Table(
+    "declared_pairs",
+    METADATA,
+    _key("model_sha256"),
+    _key("vae_sha256"),
+    *_ref(primary_key=True),
+    Column("recorded_at", String(32), nullable=False),
+)
+
+lookups = Table(
+    "lookups",
+    METADATA,
+    _key("source", 32),
+    _key("sha256"),
+    Column("known", Boolean, nullable=False),
+    Column("looked_up_at", String(32), nullable=False),
 )
 
 locations = Table(

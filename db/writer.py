@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, select, update
 
-from ..registry.errors import NotFound
 from ..registry.measures import Reading
-from ..registry.naming import shown
 from ..registry.ports import StoredVerdict
-from ..registry.values import Artifact, Evidence, Location, Rejection, Stamp
+from ..registry.values import (
+    Artifact,
+    DeclaredPair,
+    Evidence,
+    Location,
+    Origin,
+    Rejection,
+    Stamp,
+)
 from . import records, tables
 from .database import Database
 from .records import Record, path_key
 from .session import open_engine, transact
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
-
-Item = TypeVar("Item")
-
-_AT_ONCE = 500
-"""Parameters of one statement; SQLite took 999 at most before 3.32."""
+from .statements import add, chunks, ids_of, recorded, upsert
 
 _PLACE = ("machine", "path_key")
-_DIGESTS = ("autov1", "autov2", "autov3", "blake3", "crc32", "content")
+_PAIR = ("model_sha256", "vae_sha256", "ref_key")
+_KEPT = ("autov1", "autov2", "autov3", "blake3", "crc32", "content", "known_as")
 
 
 class Writer:
@@ -41,18 +39,19 @@ class Writer:
     def remember(self, found: Sequence[tuple[Artifact, Location]]) -> None:
         """Record artifacts and where they lie; the last entry counts where several agree.
 
-        Digests that are known and missing here are kept; identity and components are replaced.
+        Digests and a name that are known and missing here are kept; identity and components are
+        replaced.
         """
         artifacts = {artifact.digests.sha256: artifact for artifact, _ in found}
         owners = {place.path: (place, artifact.digests.sha256) for artifact, place in found}
 
         def work(connection: Connection) -> None:
             rows = map(records.artifact_record, artifacts.values())
-            _upsert(connection, tables.artifacts, rows, ("sha256",), keep=_DIGESTS)
-            ids = _ids(connection, artifacts)
+            upsert(connection, tables.artifacts, rows, ("sha256",), keep=_KEPT)
+            ids = ids_of(connection, artifacts)
             _replace_components(connection, {ids[sha]: artifacts[sha] for sha in artifacts})
             places = [self._location(place, ids[sha]) for place, sha in owners.values()]
-            _upsert(connection, tables.locations, places, _PLACE)
+            upsert(connection, tables.locations, places, _PLACE)
             self._drop(connection, tables.rejections, owners)
 
         self._transact(work)
@@ -64,7 +63,7 @@ class Writer:
 
         def work(connection: Connection) -> None:
             held: dict[str, int] = {}
-            for some in _chunks(old for old, _ in moves):
+            for some in chunks(old for old, _ in moves):
                 keys = [path_key(old) for old in some]
                 query = select(places.path_key, places.artifact_id)
                 query = query.where(places.machine == self._machine, places.path_key.in_(keys))
@@ -72,7 +71,7 @@ class Writer:
             known = {new: move for new, move in targets.items() if path_key(move[0]) in held}
             self._drop(connection, tables.locations, [old for old, _ in known.values()])
             rows = [self._location(place, held[path_key(old)]) for old, place in known.values()]
-            _upsert(connection, tables.locations, rows, _PLACE)
+            upsert(connection, tables.locations, rows, _PLACE)
             self._drop(connection, tables.rejections, known)
 
         self._transact(work)
@@ -85,7 +84,7 @@ class Writer:
         }
 
         def work(connection: Connection) -> None:
-            _upsert(connection, tables.rejections, rows.values(), _PLACE)
+            upsert(connection, tables.rejections, rows.values(), _PLACE)
             self._drop(connection, tables.locations, rows)
 
         self._transact(work)
@@ -95,7 +94,7 @@ class Writer:
         places = tables.locations.c
 
         def work(connection: Connection) -> None:
-            for some in _chunks(sorted(map(path_key, paths))):
+            for some in chunks(sorted(map(path_key, paths))):
                 change = update(tables.locations).values(state=state)
                 here = (places.machine == self._machine, places.path_key.in_(some))
                 connection.execute(change.where(*here))
@@ -107,7 +106,7 @@ class Writer:
     def keep_roots(self, folders: Sequence[str]) -> None:
         """Remember folders as scanned, beside those that are known already."""
         rows = {folder: records.root_record(self._machine, folder) for folder in folders}
-        self._transact(lambda here: _upsert(here, tables.roots, rows.values(), _PLACE))
+        self._transact(lambda here: upsert(here, tables.roots, rows.values(), _PLACE))
 
     def forget(self, sha256: str) -> None:
         """Remove a model and all that hangs on it; an unknown one is no error."""
@@ -119,7 +118,7 @@ class Writer:
         pair = (stored.model_sha256, stored.vae_sha256)
 
         def work(connection: Connection) -> None:
-            ids = _recorded(connection, pair)
+            ids = recorded(connection, pair)
             row = records.verdict_record(ids[pair[0]], ids[pair[1]], stored)
             _replace_verdict(connection, row, stored.verdict.evidence)
 
@@ -129,11 +128,35 @@ class Writer:
         """Record what a model's VAE told; raises ``NotFound`` where the model is not recorded."""
 
         def work(connection: Connection) -> None:
-            ids = _recorded(connection, [sha256.lower()])
+            ids = recorded(connection, [sha256.lower()])
             row = records.reading_record(ids[sha256.lower()], reading)
-            _upsert(connection, tables.readings, [row], ("artifact_id",))
+            upsert(connection, tables.readings, [row], ("artifact_id",))
 
         self._transact(work)
+
+    def keep_origin(self, sha256: str, origin: Origin) -> None:
+        """Record where a model was published; raises ``NotFound`` where it is not recorded."""
+        artifacts, own = tables.artifacts, sha256.lower()
+
+        def work(connection: Connection) -> None:
+            row = records.origin_record(recorded(connection, [own])[own], origin)
+            upsert(connection, tables.origins, [row], ("artifact_id", "ref_key"))
+            unnamed = func.coalesce(artifacts.c.known_as, "") == ""
+            change = update(artifacts).where(artifacts.c.id == row["artifact_id"], unnamed)
+            if row["name"]:
+                connection.execute(change.values(known_as=row["name"]))
+
+        self._transact(work)
+
+    def keep_pairs(self, pairs: Sequence[DeclaredPair]) -> None:
+        """Record pairs that authors declare, beside those that are known already."""
+        rows = list(map(records.pair_record, pairs))
+        self._transact(lambda here: upsert(here, tables.declared_pairs, rows, _PAIR))
+
+    def keep_lookups(self, source: str, answers: Mapping[str, bool]) -> None:
+        """Record which SHA-256s a source knew, in place of older answers."""
+        rows = [records.lookup_record(source, *answer) for answer in answers.items()]
+        self._transact(lambda here: upsert(here, tables.lookups, rows, ("source", "sha256")))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -147,7 +170,7 @@ class Writer:
 
     def _drop(self, connection: Connection, table: Table, paths: Iterable[str]) -> None:
         """Delete this machine's rows at the paths."""
-        for some in _chunks(sorted(map(path_key, paths))):
+        for some in chunks(sorted(map(path_key, paths))):
             here = (table.c.machine == self._machine, table.c.path_key.in_(some))
             connection.execute(delete(table).where(*here))
 
@@ -159,7 +182,7 @@ def _replace_components(connection: Connection, artifacts: Mapping[int, Artifact
     missing here is kept.
     """
     components = tables.components
-    for ids in _chunks(sorted(artifacts)):
+    for ids in chunks(sorted(artifacts)):
         known = _contents(connection, ids)
         connection.execute(delete(components).where(components.c.artifact_id.in_(ids)))
         parts = {
@@ -173,12 +196,12 @@ def _replace_components(connection: Connection, artifacts: Mapping[int, Artifact
             )
             for key, part in parts.items()
         ]
-        _insert(connection, components, rows)
+        add(connection, components, rows)
         query = select(components.c.id, components.c.artifact_id, components.c.ordinal)
         keys = connection.execute(query.where(components.c.artifact_id.in_(ids))).all()
         latents = [(own, parts[owner, ordinal].latent) for own, owner, ordinal in keys]
         prints = [records.fingerprint_record(own, latent) for own, latent in latents if latent]
-        _insert(connection, tables.fingerprints, prints)
+        add(connection, tables.fingerprints, prints)
 
 
 def _contents(connection: Connection, ids: list[int]) -> dict[tuple[int, str, str], str]:
@@ -192,74 +215,10 @@ def _contents(connection: Connection, ids: list[int]) -> dict[tuple[int, str, st
 def _replace_verdict(connection: Connection, row: Record, checks: Iterable[Evidence]) -> None:
     """Record a verdict and its checks in place of an older one on the same pair and level."""
     key = ("model_id", "vae_id", "level")
-    _upsert(connection, tables.verdicts, [row], key)
+    upsert(connection, tables.verdicts, [row], key)
     same = [tables.verdicts.c[name] == row[name] for name in key]
     verdict = connection.execute(select(tables.verdicts.c.id).where(*same)).scalar_one()
     evidence = tables.evidence
     connection.execute(delete(evidence).where(evidence.c.verdict_id == verdict))
     rows = [records.evidence_record(verdict, *numbered) for numbered in enumerate(checks)]
-    _insert(connection, evidence, rows)
-
-
-def _ids(connection: Connection, hashes: Iterable[str]) -> dict[str, int]:
-    """The ids of the artifacts that are recorded, by SHA-256."""
-    artifacts = tables.artifacts.c
-    found: dict[str, int] = {}
-    for some in _chunks(hashes):
-        query = select(artifacts.sha256, artifacts.id).where(artifacts.sha256.in_(some))
-        found.update((sha256, own) for sha256, own in connection.execute(query))
-    return found
-
-
-def _recorded(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
-    """As ``_ids``; raises ``NotFound`` where one of them is not recorded."""
-    ids = _ids(connection, hashes)
-    for sha256 in hashes:
-        if sha256 not in ids:
-            message = f"The registry knows no model with the SHA-256 {shown(sha256, 64)}."
-            raise NotFound(message, "Record it first: vaereg scan DIR.")
-    return ids
-
-
-def _insert(connection: Connection, table: Table, rows: list[Record]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _upsert(
-    connection: Connection,
-    table: Table,
-    rows: Iterable[Record],
-    key: tuple[str, ...],
-    keep: tuple[str, ...] = (),
-) -> None:
-    """Insert rows or overwrite those of the same key; columns in ``keep`` never turn to NULL."""
-    # One order in all processes: PostgreSQL locks row by row, and two orders would be a deadlock.
-    ordered = sorted(rows, key=lambda row: (row.get("path", b""), *(row[name] for name in key)))
-    if not ordered:
-        return
-    statement = _insert_into(table, connection.dialect.name)
-    fresh = statement.excluded
-    changes = {
-        name: func.coalesce(fresh[name], table.c[name]) if name in keep else fresh[name]
-        for name in ordered[0]
-        if name not in key
-    }
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), ordered)
-
-
-def _insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
-    """An ``INSERT`` that knows ``ON CONFLICT``; the other dialect's import takes 20 ms."""
-    if dialect == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.insert(table)
-    from sqlalchemy.dialects import postgresql
-
-    return postgresql.insert(table)
-
-
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
+    add(connection, evidence, rows)

@@ -9,6 +9,14 @@ VaeregError
 │   ├── UnsafePickle           a pickle that asks for more than tensors
 │   └── UnsupportedFormat      a known format that vaereg does not read
 ├── MissingDependency          an optional part is not installed
+├── NoSpace                    the disk is full
+├── SourceError                a model on another machine cannot be had
+│   ├── NeedsToken             the service wants to know who asks
+│   ├── Forbidden              it knows, and does not allow it
+│   ├── RateLimited            it asks to come back later
+│   ├── Offline                nothing can be reached
+│   │   └── OfflineMode        offline mode is on
+│   └── DownloadBroken         what arrives is not what was promised
 ├── ProbeError
 │   ├── NoDevice               the device asked for is not there
 │   ├── OutOfMemory            the device has too little memory for this VAE
@@ -16,7 +24,7 @@ VaeregError
 └── StoreError
     ├── DatabaseLocked         another process holds the registry
     ├── DatabaseUnreachable    no server answers at the registry's address
-    ├── NoSpace                the disk is full
+    ├── StoreFull              the disk that holds the registry is full
     └── NewerDatabase          the registry was written by a newer vaereg
 """
 
@@ -87,6 +95,52 @@ class MissingDependency(VaeregError):
     code = "missing_dependency"
 
 
+class NoSpace(VaeregError):
+    """The disk has too little room for what is to be written."""
+
+    code = "no_space"
+
+
+class SourceError(VaeregError):
+    """A model on another machine cannot be had; a leaf says why."""
+
+    code = "download_broken"
+
+
+class NeedsToken(SourceError):
+    """The service gives this only to those who sign in; the hint says where to get a token."""
+
+    code = "needs_token"
+
+
+class Forbidden(SourceError):
+    """The service knows who asks and refuses: licence not accepted, early access, taken down."""
+
+    code = "forbidden"
+
+
+class RateLimited(SourceError):
+    """The service asks to come back later."""
+
+    code = "rate_limited"
+
+
+class Offline(SourceError):
+    """Nothing answers."""
+
+    code = "offline"
+
+
+class OfflineMode(Offline):
+    """The user switched the network off: asking again is no use."""
+
+
+class DownloadBroken(SourceError):
+    """What arrives is not what was promised: cut short, another length or hash, a web page."""
+
+    code = "download_broken"
+
+
 class ProbeError(VaeregError):
     """A probe could not be run; reported as an unsupported format unless a leaf says otherwise."""
 
@@ -127,7 +181,7 @@ class DatabaseUnreachable(StoreError):
     code = "offline"
 
 
-class NoSpace(StoreError):
+class StoreFull(StoreError):
     """The disk that holds the registry is full."""
 
     code = "no_space"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from .values import Artifact, Location, Model, Rejection, Stamp, Verdict
+from .values import Artifact, DeclaredPair, Location, Model, Origin, Rejection, Stamp, Verdict
 
 if TYPE_CHECKING:
     from .measures import Cost, Crossing, CrossTask, Reading, VaeFile
@@ -114,6 +114,34 @@ class Store(Protocol):
 
     def readings(self) -> Mapping[str, Reading]:
         """Every recorded reading, by the model's SHA-256."""
+        ...
+
+    def keep_origin(self, sha256: str, origin: Origin) -> None:
+        """Record where a content was published, in place of an older word of the same REF.
+
+        An origin's name becomes the model's ``known_as`` where it has none. Raises ``NotFound``
+        where no such model is recorded.
+        """
+        ...
+
+    def origins(self) -> Mapping[str, tuple[Origin, ...]]:
+        """Every recorded origin, by the model's SHA-256."""
+        ...
+
+    def keep_pairs(self, pairs: Sequence[DeclaredPair]) -> None:
+        """Record pairs that authors declare; neither side need be recorded (yet)."""
+        ...
+
+    def pairs(self) -> tuple[DeclaredPair, ...]:
+        """Every declared pair."""
+        ...
+
+    def keep_lookups(self, source: str, answers: Mapping[str, bool]) -> None:
+        """Record that a source was asked for these SHA-256s, and whether it knew them."""
+        ...
+
+    def lookups(self, source: str) -> Mapping[str, tuple[bool, str]]:
+        """What a source answered last, by SHA-256: whether it knew it, and when (RFC 3339)."""
         ...
 
     def close(self) -> None:

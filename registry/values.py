@@ -218,6 +218,34 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a content was published, as its source says."""
+
+    source: str
+    """``huggingface`` | ``civitai`` | ``url``."""
+    ref: str
+    """The REF without its revision: ``hf:owner/repo/path``, ``civitai:1@2``, an address."""
+    revision: str | None = None
+    """The commit, where the source has any."""
+    url: str | None = None
+    """A page for people or the file's address, without any query."""
+    name: str | None = None
+    """What the source calls it."""
+    declared: str | None = None
+    """The base model that its author declares, verbatim: a claim, never evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredPair:
+    """A checkpoint whose author names a VAE for it."""
+
+    model_sha256: str
+    vae_sha256: str
+    ref: str
+    """Who says so: the REF of the checkpoint's page, such as ``civitai:1@2``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """A file that a scan could not take in, and why."""
 

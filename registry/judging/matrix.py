@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..known import fp16_safe
 from ..ports import LEVELS, StoredVerdict
-from ..values import Model, Verdict
+from ..values import DeclaredPair, Model, Verdict
+from ..verdicts.declared import choice, declarations
 from ..verdicts.judge import judge, reason
-from ..verdicts.pair import Pair
-from ..verdicts.rules import RULES_VERSION
+from ..verdicts.pair import RELATIONS, Pair
+from ..verdicts.rules import BAKED, RULES_VERSION
 from .sides import Side, checkpoint_of, has, vae_of
 
 RANK = {"compatible": 0, "degraded": 1, "unknown": 2, "incompatible": 3}
@@ -31,13 +32,19 @@ class Matrix:
     """Every checkpoint against every VAE, by rules and recorded verdicts; no file is opened.
 
     Models of equal fingerprint are of one class, and each pair of classes is judged once: 500 x 200
-    models cost a few hundred judgements.
+    models cost a few hundred judgements. Pairs that an author declares are judged one by one.
     """
 
-    def __init__(self, models: Sequence[Model], stored: Iterable[StoredVerdict]) -> None:
+    def __init__(
+        self,
+        models: Sequence[Model],
+        stored: Iterable[StoredVerdict],
+        declared: Iterable[DeclaredPair] = (),
+    ) -> None:
         self.checkpoints = [model for model in models if has(model, "denoiser")]
         self.vaes = [model for model in models if has(model, "vae") and not has(model, "denoiser")]
         self._stored = _strongest(stored)
+        self._declared = declarations(declared)
         self._classes: dict[object, int] = {}
         self._class_of: dict[str, int] = {}
         self._judged: dict[tuple[int, int, bool], tuple[Verdict, str]] = {}
@@ -55,6 +62,9 @@ class Matrix:
         one, other = checkpoint.artifact.digests.sha256, vae.artifact.digests.sha256
         baked = one == other
         recorded = self._stored.get((one, other)) if self._stored else None
+        ref = self._declared.get((one, other)) if self._declared and not baked else None
+        if ref is not None:
+            return self._declared_fit(checkpoint, vae, recorded, ref)
         if recorded is not None:
             return Fit(vae, recorded, reason(recorded), baked)
         alike = (
@@ -68,12 +78,18 @@ class Matrix:
         return Fit(vae, *judged, baked)
 
     def _judge(self, checkpoint: Model, vae: Model, baked: bool) -> tuple[Verdict, str]:
-        denoiser, decoder = checkpoint_of(Side.of(checkpoint)), vae_of(Side.of(vae))
-        own = checkpoint.artifact.identity.component("vae")
-        verdict = judge(
-            Pair(denoiser, decoder, own, None, baked, fp16_safe(vae.artifact.digests.sha256))
-        )
+        verdict = judge(_pair(checkpoint, vae, baked))
         return verdict, reason(verdict)
+
+    def _declared_fit(
+        self, checkpoint: Model, vae: Model, recorded: Verdict | None, ref: str
+    ) -> Fit:
+        """A VAE that the checkpoint's author names for it; what a probe recorded stands."""
+        verdict = recorded
+        if verdict is None or (verdict.verdict == "unknown" and not _was_run(verdict)):
+            pair = replace(_pair(checkpoint, vae), relation=_relation(verdict), declared=ref)
+            verdict = judge(pair)
+        return Fit(vae, verdict, choice(verdict, ref, reason(verdict)))
 
     def _class(self, model: Model) -> int:
         """A number from 1 on, shared by all models that the rules cannot tell apart."""
@@ -86,6 +102,24 @@ class Matrix:
         number = self._classes.setdefault(fingerprint, len(self._classes) + 1)
         self._class_of[model.artifact.digests.sha256] = number
         return number
+
+
+def _pair(checkpoint: Model, vae: Model, baked: bool = False) -> Pair:
+    denoiser, decoder = checkpoint_of(Side.of(checkpoint)), vae_of(Side.of(vae))
+    own = checkpoint.artifact.identity.component("vae")
+    return Pair(denoiser, decoder, own, None, baked, fp16_safe(vae.artifact.digests.sha256))
+
+
+def _was_run(recorded: Verdict) -> bool:
+    """Whether a probe ran the VAE, and did not only compare what the files hold."""
+    return any(found.check in ("colour-response", "cross-decode") for found in recorded.evidence)
+
+
+def _relation(recorded: Verdict | None) -> str | None:
+    """How the VAE was found to be related to the baked one, when the pair was checked."""
+    rows = recorded.evidence if recorded else ()
+    found = (row.found for row in rows if row.check == "kinship" and row.expected == BAKED)
+    return next((relation for relation in found if relation in RELATIONS), None)
 
 
 def _best_first(fit: Fit) -> tuple[int, bool, float, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..values import Evidence, Verdict
+from .declared import weighed
 from .measured import MEASURED
 from .pair import Pair, row
 from .rules import RULES
@@ -22,8 +23,13 @@ def judge(pair: Pair) -> Verdict:
     What cannot fit by its shape or is damaged is ``incompatible``. Where a cross-decode was made
     with a working reference, its pictures decide. Else any failure makes the pair
     ``incompatible``; an open family, or latents unlike those of its kin, ``unknown``; another
-    normalisation that the files do not settle ``degraded``.
+    normalisation that the files do not settle ``degraded``. What the checkpoint's author declares
+    comes last, and counts only where nothing else tells.
     """
+    return weighed(_by_evidence(pair), pair)
+
+
+def _by_evidence(pair: Pair) -> Verdict:
     evidence = _evidence(pair)
     failed = {found.check for found in evidence if found.outcome == "fail"}
     view = pair.seen.decisive if pair.seen else None
@@ -34,7 +40,7 @@ def judge(pair: Pair) -> Verdict:
     if failed:
         return Verdict("incompatible", _confidence_against(pair, evidence), evidence)
     passed = {found.check for found in evidence if found.outcome == "pass"}
-    if "latent-family" not in passed or pair.doubted or pair.strange or _falls_apart(pair):
+    if "latent-family" not in passed or pair.doubted or pair.strange or pair.falls_apart:
         return Verdict("unknown", 0.0, evidence, _advice(pair))
     outcome = {found.check: found.outcome for found in evidence}
     verdict = "compatible"
@@ -75,11 +81,6 @@ _FOREIGN_ENCODER = (
     "its decoder fits, but its encoder does not belong to it: use it for text to image, not for "
     "image to image"
 )
-
-
-def _falls_apart(pair: Pair) -> bool:
-    """The VAE does not even give back what it encodes itself."""
-    return pair.seen is not None and pair.seen.alone and not pair.seen.trusted
 
 
 def reason(verdict: Verdict) -> str:

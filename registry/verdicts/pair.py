@@ -24,6 +24,16 @@ UNRELATED = "unrelated"
 UNCLEAR = "unclear"
 """How a VAE is related to another one, such as that baked into the checkpoint; see ``kinship``."""
 
+RELATIONS = (
+    SAME_WEIGHTS,
+    SAME_ENCODER,
+    SAME_LINEAGE,
+    ALTERED_LATENTS,
+    SWAPPED_LATENTS,
+    OTHER_DECODER,
+    UNRELATED,
+    UNCLEAR,
+)
 KIN = (SAME_WEIGHTS, SAME_ENCODER, SAME_LINEAGE)
 """The relations that prove one latent space, nearest first."""
 
@@ -54,6 +64,8 @@ class Pair:
     """What a cross-decode says; None where none was made."""
     trouble: str | None = None
     """Why a probe could not be run, as a sentence."""
+    declared: str | None = None
+    """The REF that says that the checkpoint's author names this VAE for it: a claim."""
 
     @property
     def wanted(self) -> Latent:
@@ -100,6 +112,11 @@ class Pair:
     def doubted(self) -> bool:
         """Its latents are made or taken otherwise than those of its kin: only pictures tell."""
         return self.relation in (ALTERED_LATENTS, OTHER_DECODER)
+
+    @property
+    def falls_apart(self) -> bool:
+        """The VAE does not even give back what it encodes itself."""
+        return self.seen is not None and self.seen.alone and not self.seen.trusted
 
     @property
     def wanted_spaces(self) -> frozenset[str]:

@@ -25,6 +25,9 @@ from .pair import (
 RULES_VERSION = 2
 """Raised whenever a rule changes its mind: recorded verdicts of older rules are judged again."""
 
+BAKED = "the baked VAE"
+"""What a row of ``kinship`` compares with, where it is not a VAE of the registry."""
+
 Rule = Callable[[Pair], Evidence | None]
 
 _KINSHIP = {
@@ -176,7 +179,7 @@ def kinship(pair: Pair) -> Evidence | None:
         return None
     outcome, message = _KINSHIP[pair.relation]
     said = message.format(width=_other_width(pair))
-    return Evidence("kinship", outcome, "the baked VAE", pair.relation, said)
+    return Evidence("kinship", outcome, BAKED, pair.relation, said)
 
 
 def fp16_range(pair: Pair) -> Evidence | None:

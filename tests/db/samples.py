@@ -16,6 +16,7 @@ from vaereg.registry.values import (
     Latent,
     Location,
     Notice,
+    Origin,
     Stamp,
     Verdict,
 )
@@ -81,3 +82,16 @@ def reading() -> Reading:
     """What a VAE of four channels told, in numbers that have no short decimal."""
     rows = tuple((k / 3, -k / 7, 2.0**-1074 * k) for k in range(4))
     return Reading(Response(rows, False), EncoderFit(rows, 0.1 + 0.2, True), True, 1e308 / 3, None)
+
+
+def origin(version: int = 2, **changes: str | None) -> Origin:
+    """A page on Civitai, with some of its words given."""
+    page = Origin(
+        "civitai",
+        f"civitai:1@{version}",
+        None,
+        f"https://civitai.example/models/1?modelVersionId={version}",
+        "Forest v1",
+        "SDXL 1.0",
+    )
+    return replace(page, **changes)

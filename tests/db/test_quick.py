@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from vaereg.db.store import open_store
+from vaereg.registry.values import DeclaredPair
 
-from .samples import at, reading, vae, verdict
+from .samples import at, origin, reading, sha, vae, verdict
 
 LISTING = """
 import sys
@@ -20,6 +21,7 @@ with open_store(sys.argv[1], Path(sys.argv[2])) as store:
     assert len(store.models()) == 1
     assert store.places() and store.verdicts() and store.by_sha256(sys.argv[3])
     assert store.rejections() == () and store.roots() == () and len(store.readings()) == 1
+    assert store.origins() and store.pairs() and store.lookups("civitai")
 print(*sys.modules)
 """
 
@@ -32,6 +34,9 @@ def filled(url: str, tmp_path: Path) -> str:
         store.remember([(vae(), at("/m/a.pt"))])
         store.keep_verdict(verdict(vae(), vae()))
         store.keep_reading(vae().digests.sha256, reading())
+        store.keep_origin(vae().digests.sha256, origin())
+        store.keep_pairs([DeclaredPair(sha(1), sha(2), "civitai:1@2")])
+        store.keep_lookups("civitai", {sha(1): True})
     return url
 
 

@@ -24,7 +24,7 @@ from vaereg.db.tables import METADATA
 from vaereg.registry.errors import NewerDatabase, StoreError
 
 from .postgres_server import Server
-from .samples import at, checkpoint, reading, vae, verdict
+from .samples import at, checkpoint, origin, reading, vae, verdict
 
 Install = Callable[..., None]
 
@@ -33,8 +33,8 @@ NEXT_STEP = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "m003"
-down_revision = "m002"
+revision = "m004"
+down_revision = "m003"
 
 
 def upgrade() -> None:
@@ -52,9 +52,9 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(step: str = NEXT_STEP) -> None:
         folder = tmp_path / "migrations 100%"
         shutil.copytree(schema.MIGRATIONS, folder)
-        (folder / "versions" / "m003_next.py").write_text(step)
+        (folder / "versions" / "m004_next.py").write_text(step)
         monkeypatch.setattr(schema, "MIGRATIONS", folder)
-        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "m003"))
+        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "m004"))
 
     return install
 
@@ -114,7 +114,7 @@ def test_an_older_registry_is_upgraded_with_all_its_rows(
 ) -> None:
     fill(url, tmp_path)
     next_version(step_for(url))
-    assert maintenance.upgrade(url, tmp_path) == ("m002", "m003")
+    assert maintenance.upgrade(url, tmp_path) == ("m003", "m004")
     counts = "SELECT count(*) FROM"
     tables = ("artifacts", "components", "fingerprints", "locations", "verdicts", "evidence")
     found = execute(url, *(f"{counts} {table}" for table in tables))
@@ -140,10 +140,12 @@ def test_every_released_schema_is_upgraded_with_all_its_rows(
         assert store.verdicts() == (verdict(checkpoint(), vae()),)
         assert [refused.code for refused in store.rejections()] == ["unsafe_pickle"]
         assert store.roots() == ("/m",)
-        assert store.readings() == {}
+        assert execute(url, "SELECT count(*) FROM readings") == [[(0 if version == "m001" else 1,)]]
+        assert (store.origins(), store.pairs(), store.lookups("civitai")) == ({}, (), {})
+        store.keep_origin(vae().digests.sha256, origin())
         store.keep_reading(vae().digests.sha256, reading())
         store.forget(vae().digests.sha256)
-        assert store.readings() == {}
+        assert (store.readings(), store.origins()) == ({}, {})
     assert "fail" not in {found.outcome for found in maintenance.check(url)}
     engine = open_engine(database_of(url))
     with engine.connect() as connection:
@@ -173,7 +175,7 @@ def test_a_step_that_fails_leaves_the_registry_as_it_was(
     next_version(step_for(url) + '    raise RuntimeError("power cut")\n')
     with pytest.raises(RuntimeError, match="power cut"):
         maintenance.upgrade(url, tmp_path)
-    assert revision(url) == "m002"
+    assert revision(url) == "m003"
     assert execute(url, "SELECT * FROM artifacts", "SELECT * FROM components") == before
 
 
@@ -198,7 +200,7 @@ def test_a_step_that_leaves_orphans_is_undone(tmp_path: Path, next_version: Inst
     )
     with pytest.raises(StoreError, match="without their owner"):
         maintenance.upgrade(url, tmp_path)
-    assert revision(url) == "m002"
+    assert revision(url) == "m003"
     assert execute(url, "SELECT count(*) FROM artifacts") == [[(2,)]]
 
 
@@ -214,7 +216,7 @@ def test_what_a_step_committed_by_itself_is_put_back(tmp_path: Path, next_versio
     next_version(NEXT_STEP.partition("def upgrade")[0] + "def upgrade():" + body)
     with pytest.raises(RuntimeError, match="power cut"):
         maintenance.upgrade(url, tmp_path)
-    assert revision(url) == "m002"
+    assert revision(url) == "m003"
     assert execute(url, "SELECT count(*) FROM evidence") == [[(2,)]]
 
 
@@ -227,7 +229,7 @@ def test_a_file_is_copied_before_it_is_upgraded(tmp_path: Path, next_version: In
     (copy,) = tmp_path.glob("*.backup-*")
     assert re.fullmatch(r"registry\.db\.backup-\d{8}T\d{6}Z", copy.name)
     assert copy.stat().st_mode & 0o077 == 0
-    assert schema.revision_of(SqliteDatabase(copy)) == "m002"
+    assert schema.revision_of(SqliteDatabase(copy)) == "m003"
     assert execute(f"sqlite:///{copy}", "SELECT count(*) FROM evidence") == [[(2,)]]
 
 
@@ -264,7 +266,7 @@ def test_a_registry_of_a_newer_vaereg_is_refused(url: str, tmp_path: Path) -> No
     execute(url, "UPDATE alembic_version SET version_num = 'm999'")
     with open_store(url, tmp_path) as store:
         for call in (store.models, store.places, lambda: store.forget("0" * 64)):
-            with pytest.raises(NewerDatabase, match=r"m999.*m002") as caught:
+            with pytest.raises(NewerDatabase, match=r"m999.*m003") as caught:
                 call()
             assert "Update vaereg" in caught.value.hint
     with pytest.raises(NewerDatabase):

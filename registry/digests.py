@@ -87,12 +87,16 @@ class _AfterHeader:
 
     def __init__(self) -> None:
         self.sha256 = hashlib.sha256()
-        self.start: int | None = None
+        self._length = bytearray()
+        self.start = 8
 
     def update(self, data: memoryview, offset: int) -> None:
-        if self.start is None:
-            length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
-            self.start = 8 + (length if length < AUTOV3_HEADER_LIMIT else 0)
+        if len(self._length) < 8:
+            # A download's first bytes may come one by one.
+            self._length += data[: 8 - len(self._length)]
+            if len(self._length) == 8:
+                length = int(struct.unpack("<Q", self._length)[0])
+                self.start += length if length < AUTOV3_HEADER_LIMIT else 0
         self.sha256.update(data[max(self.start - offset, 0) :])
 
 
@@ -186,6 +190,8 @@ class _Ring:
             thread.start()
 
     def buffer(self) -> memoryview:
+        if self._failure is not None:
+            raise self._failure
         if self._slot is None and self._unmade and self._free.empty():
             self._unmade -= 1
             self._slot = _Slot()

@@ -1,0 +1,1 @@
+"""Where models come from: REFs, Hugging Face, Civitai, plain addresses."""

@@ -1,0 +1,1 @@
+"""Bytes from other machines: requests with bounds, files by ranges, downloads that resume."""

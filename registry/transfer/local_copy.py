@@ -1,0 +1,32 @@
+"""A file that is on this disk already, read as if it arrived."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from io import FileIO
+
+from .sink import MakeSink
+
+
+def is_same(path: str, size: int | None) -> bool:
+    """Whether a regular file of that size lies there; any size where none is known."""
+    return os.path.isfile(path) and size in (None, os.path.getsize(path))
+
+
+def read_through(path: str, make_sink: MakeSink, tell: Callable[[int], None]) -> tuple[int, str]:
+    """Size and SHA-256 of a file, all of it seen by a sink.
+
+    ``tell`` is called with the number of bytes read so far. Raises ``OSError``.
+    """
+    with FileIO(path) as file:
+        sink = make_sink(path, os.fstat(file.fileno()).st_size)
+        try:
+            size = 0
+            while count := file.readinto(sink.buffer()):
+                sink.commit(count)
+                size += count
+                tell(size)
+            return size, sink.finish()
+        finally:
+            sink.close()

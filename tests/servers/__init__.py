@@ -1,0 +1,1 @@
+"""Servers on loopback that answer as the real services do, with switches to misbehave."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from .errors import UsageError
+from .naming import shown
 
 _TABLE = Path(__file__).parent / "data" / "families.json"
 
@@ -99,6 +103,21 @@ def families() -> dict[str, Family]:
 def family(identifier: str) -> Family:
     """The family of that id; raises ``KeyError`` for an id that is not in the table."""
     return families()[identifier]
+
+
+def require_family(identifier: str) -> Family:
+    """The family of an id that a user typed; raises ``UsageError`` naming all there are."""
+    found = families().get(identifier)
+    if found is None:
+        known = ", ".join(families())
+        raise UsageError(f"there is no latent family {shown(identifier)}", f"families: {known}")
+    return found
+
+
+def serves(offered: Iterable[str], wanted: str) -> bool:
+    """Whether a VAE of one of these families serves a family: its own, or one that shares it."""
+    rows = [families()[identifier] for identifier in offered if identifier in families()]
+    return any(wanted == row.id or wanted in row.interchangeable_with for row in rows)
 
 
 def same_shape(channels: int, spatial_factor: float, temporal_factor: int) -> tuple[str, ...]:

@@ -78,6 +78,20 @@ def big_header_file(path: Path) -> Path:
     return path
 
 
+def opaque_weights(path: Path, size: int) -> Path:
+    """A safetensors file of one tensor of random bytes, so many in all."""
+    held = size - 4096
+    entry = {"x": {"dtype": "U8", "shape": [held], "data_offsets": [0, held]}}
+    text = json.dumps(entry).encode().ljust(4096 - 8)
+    block = os.urandom(16 << 20)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        while file.tell() < size:
+            file.write(block)
+        file.truncate(size)
+    return path
+
+
 def random_file(path: Path, size: int) -> Path:
     """A safetensors-like file of random bytes, in the page cache after writing."""
     block = os.urandom(16 << 20)

@@ -1,7 +1,7 @@
 """Print every figure that vaereg claims, measured here and now; exit code 1 where a bar is missed.
 
 Usage: python benchmarks/run.py [NAME...]    names: start header digests scan pairs health kinship
-response crossing
+response crossing pull peek
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from crossing import crossing
 from health import health
 from kinship import related
 from measure import BIN, call_seconds, command_seconds, report
+from pulling import peeking, pulling
 from response import response
 
 VAEREG = str(BIN / "vaereg")
@@ -141,6 +142,8 @@ FIGURES = {
     "kinship": related,
     "response": response,
     "crossing": crossing,
+    "pull": pulling,
+    "peek": peeking,
 }
 
 

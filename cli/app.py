@@ -11,6 +11,8 @@ import typer
 from .context import Context
 
 COMMANDS = {
+    "search": "search",
+    "pull": "pull",
     "scan": "scan",
     "inspect": "inspect",
     "check": "check",

@@ -13,6 +13,7 @@ import typer
 from ..registry.errors import MissingDependency, NotFound, StoreError
 from ..registry.judging.climb import Answer, Request, climb
 from ..registry.ports import LEVELS, Store, StoredVerdict
+from ..registry.verdicts.declared import declarations, rests_on_word
 from ..registry.verdicts.rules import RULES_VERSION
 from . import shapes
 from .context import Context
@@ -76,14 +77,17 @@ def check_command(
     settings = Context.of(context)
     started = time.monotonic()
     with settings.store() as store:
-        checkpoint, decoder = side_of(settings, store, model), side_of(settings, store, vae)
+        checkpoint = side_of(settings, store, model, "model")
+        decoder = side_of(settings, store, vae, "vae")
         again = bool(fresh or image or device != "auto" or dtype is not Dtype.AUTO)
         picture = picture_path(settings, out, checkpoint, decoder)
-        request = Request(probe.value, maker, picture, image, again)
+        declared = _declared(store, checkpoint, decoder)
+        request = Request(probe.value, maker, picture, image, again, declared)
         answer = _recalled(store, checkpoint, decoder, request)
         if answer is None:
             answer = climb(store, checkpoint, decoder, request)
-            _remember(settings, store, checkpoint, answer)
+            if checkpoint.ref is None and decoder.ref is None:
+                _remember(settings, store, checkpoint, answer)
     for note in answer.notes:
         settings.output.note(f"note: {note}")
     seconds = round(time.monotonic() - started, 3)
@@ -91,6 +95,14 @@ def check_command(
     settings.output.answer(document, lambda page: _tell(page, checkpoint, answer, seconds))
     verdict = answer.verdict.verdict
     return 3 if strict and verdict == "degraded" else EXIT_CODES[verdict]
+
+
+def _declared(store: Store, checkpoint: Side, decoder: Side) -> str | None:
+    """Where the checkpoint's author names this VAE, if anywhere."""
+    pair = (checkpoint.artifact.digests.sha256, decoder.artifact.digests.sha256)
+    if checkpoint.ref and pair[1] and pair[1] in checkpoint.declared_vaes:
+        return checkpoint.ref
+    return declarations(store.pairs()).get(pair)
 
 
 def _recalled(store: Store, checkpoint: Side, decoder: Side, request: Request) -> Answer | None:
@@ -105,6 +117,7 @@ def _recalled(store: Store, checkpoint: Side, decoder: Side, request: Request) -
             and row.rules_version == RULES_VERSION
             and row.level in levels
             and row.verdict.verdict != "unknown"
+            and not rests_on_word(row.verdict)
             and all(os.path.exists(path) for path in row.images)
             and (not row.images or request.picture in row.images)
         ):

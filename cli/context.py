@@ -16,6 +16,8 @@ from .output import Output
 if TYPE_CHECKING:
     import typer
 
+    from ..registry.sources.catalog import Sources
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -45,6 +47,11 @@ class Context:
         url = db or os.environ.get("VAEREG_DATABASE_URL") or f"sqlite:///{place / 'registry.db'}"
         return cls(place, url, Output(as_json=as_json, quiet=quiet, verbose=verbose))
 
+    @property
+    def has_registry(self) -> bool:
+        """Whether there is a registry already, so that looking into it makes none."""
+        return not self.url.startswith("sqlite:") or (self.home / "registry.db").exists()
+
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The registry, opened and given back; created on first use."""
@@ -55,6 +62,12 @@ class Context:
             yield store
         finally:
             store.close()
+
+    def sources(self) -> Sources:
+        """Hugging Face, Civitai and plain addresses; nothing is asked before it is needed."""
+        from ..registry.sources.catalog import Sources
+
+        return Sources(os.environ)
 
 
 def _default_home() -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..registry.lookup import find
+from ..registry.lookup import recorded
 from ..registry.naming import shown
 from .context import Context
 
@@ -25,7 +25,7 @@ def rm_command(
     """Forget a model and its verdicts; its file is not touched."""
     settings = Context.of(context)
     with settings.store() as store:
-        model = find(store.models(), name)
+        model = recorded(store, name)
         store.forget(model.artifact.digests.sha256)
     document = {
         "forgotten": model.name,

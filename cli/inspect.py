@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.errors import StoreError, VaeregError
+from ..registry.errors import NotFound, StoreError, UsageError, VaeregError
 from ..registry.intake import examine, look, take_in
-from ..registry.lookup import find, is_remote, path_of, path_on_disk
-from ..registry.values import Component, Digests, Identity, Model
+from ..registry.lookup import path_of, path_on_disk, recorded
+from ..registry.sources.ref_parts import shown_ref
+from ..registry.sources.refs import is_remote
+from ..registry.values import Component, Digests, Identity, Model, Notice
 from . import shapes
 from .context import Context
 from .page import Page
 from .probing import DeviceOption, Dtype, prober_maker
+from .taking import warn_of_secret
 from .words import family_words, size_words
 
 if TYPE_CHECKING:
@@ -31,7 +34,9 @@ def register(app: typer.Typer) -> None:
 
 def inspect_command(
     context: typer.Context,
-    refs: Annotated[list[str], typer.Argument(metavar="REF", help="Paths or names.")],
+    refs: Annotated[
+        list[str], typer.Argument(metavar="REF", help="Paths, names, or REFs of models elsewhere.")
+    ],
     with_hashes: Annotated[
         bool, typer.Option("--hash", help="Hash the file too; a known hash names it.")
     ] = False,
@@ -41,7 +46,7 @@ def inspect_command(
     ] = False,
     device: DeviceOption = "auto",
 ) -> int:
-    """Tell what a file or diffusers folder is; writes nothing."""
+    """Tell what a file or diffusers folder is, here or elsewhere; writes nothing."""
     settings = Context.of(context)
     prober = prober_maker(device, Dtype.AUTO)
     documents: list[shapes.Json] = []
@@ -73,6 +78,8 @@ def _inspect(
     prober: Callable[[], Prober],
 ) -> tuple[shapes.Json, _Told]:
     path = path_of(ref) or _registered(settings, ref)
+    if path is None:
+        return _peeked(settings, ref, with_hashes, with_weights)
     seen = _seen(settings, path, with_hashes, with_weights)
     if with_weights and _sound(seen.health):
         seen = replace(seen, identity=_told_by_weights(settings, path, seen.identity, prober))
@@ -82,6 +89,42 @@ def _inspect(
     if seen.digests is not None:
         document["hashes"] = shapes.hashes(seen.digests)
     return document, _Told(path, seen)
+
+
+def _peeked(
+    settings: Context, ref: str, with_hashes: bool, with_weights: bool
+) -> tuple[shapes.Json, _Told]:
+    """What the header of a model elsewhere says, and which hashes are published for it."""
+    from ..registry.peek import peek
+    from ..registry.sources.base import Wish
+
+    sources = settings.sources()
+    remote = sources.parse(ref)
+    assert remote is not None, "what is no REF was not found in the registry"
+    warn_of_secret(settings, ref)
+    if with_weights:
+        raise UsageError(
+            f"the weights of {remote} are not on this machine",
+            f"vaereg pull {remote} fetches them; without --weights its header is read",
+        )
+    offer = sources.offer(remote, Wish("model"))
+    look = peek(sources.client_of(remote), offer)
+    identity = look.artifact.identity
+    notes = tuple(Notice("source", note) for note in offer.notes)
+    if with_hashes:
+        notes += (Notice("hashes_published", _PUBLISHED),)
+    identity = replace(identity, notices=(*notes, *identity.notices))
+    digests = look.artifact.digests if with_hashes else None
+    seen = _Seen(identity, look.artifact.size, look.bytes_read, digests)
+    document = shapes.identity(str(offer.ref), identity, seen.size, seen.bytes_read)
+    document["known_as"] = look.artifact.known_as
+    document["origin"] = shapes.origin(offer.origin)
+    if digests is not None:
+        document["hashes"] = shapes.hashes(digests)
+    return document, _Told(str(offer.ref), seen)
+
+
+_PUBLISHED = "its hashes are those that the source states; only a download can prove them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +174,25 @@ def _sound(health: Health | None) -> bool:
     return health is None or (health.finite and not health.zeroed_tails)
 
 
-def _registered(settings: Context, ref: str) -> str:
-    """The path of a model known by name; the registry is only read."""
-    with settings.store() as store:
-        model = find(store.models(), ref)
+def _registered(settings: Context, ref: str) -> str | None:
+    """The path of a model known by name; None for a REF of a model elsewhere.
+
+    The registry is only read.
+    """
+    if is_remote(ref) and not settings.has_registry:
+        return None
+    try:
+        with settings.store() as store:
+            model = recorded(store, ref)
+    except NotFound:
+        if settings.sources().parse(ref) is None:
+            raise
+        return None
     return path_on_disk(model)
 
 
 def _absolute(ref: str) -> str:
-    return ref if is_remote(ref) else os.path.abspath(ref)
+    return os.path.abspath(ref) if path_of(ref) or not is_remote(ref) else shown_ref(ref)
 
 
 class _Told:

@@ -39,9 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _run(options, rest)
     except KeyboardInterrupt:
         code = _interrupted("--json" in options)
+    code = _flushed(code)
+    if code == INTERRUPTED:
+        # Threads that wait for a server would be waited for.
+        sys.stderr.flush()
+        os._exit(code)
     # Nothing made so far is worth collecting any more: leaving would take 30 ms longer.
     gc.freeze()
-    sys.exit(_flushed(code))
+    sys.exit(code)
 
 
 def _flushed(code: int) -> int:
@@ -109,7 +114,7 @@ def _run(options: list[str], rest: list[str]) -> int:
 
 def _interrupted(as_json: bool) -> int:
     """Ctrl-C at any moment, also while commands are still being imported."""
-    message = "interrupted; what was recorded so far is kept"
+    message = "interrupted; what was recorded or fetched so far is kept"
     if as_json:
         error = f'{{"code": "interrupted", "message": "{message}", "hint": null}}'
         sys.stdout.write(f'{{"error": {error}}}\n')

@@ -15,6 +15,7 @@ from ..registry.twins import introductions
 from ..registry.values import Rejection
 from . import shapes
 from .context import Context
+from .naming_online import Naming, look_up_online
 from .page import Page
 
 
@@ -33,6 +34,10 @@ def scan_command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Read and hash unchanged files again too.")
     ] = False,
+    lookup: Annotated[
+        bool,
+        typer.Option("--lookup", help="Ask Civitai by hash what the recorded files are."),
+    ] = False,
 ) -> int:
     """Record the models below folders; unchanged files are not read again."""
     settings = Context.of(context)
@@ -42,11 +47,14 @@ def scan_command(
             report = scan(store, roots, jobs=jobs, watcher=watcher, fresh=fresh)
         store.keep_roots(roots)
         told = list(introductions(store.models(), report.newcomers)) if report.newcomers else []
-    settings.output.answer(shapes.scan(report), lambda page: _tell(report, told, page))
+        named = look_up_online(settings, store, again=fresh) if lookup else None
+    document = shapes.scan(report) | ({"lookup": named.document()} if named else {})
+    settings.output.answer(document, lambda page: _tell(report, told, named, page))
     for root in roots:
         if not os.path.lexists(root):
             settings.output.note(f"note: {root} is not there; what it held is marked offline")
-    return 1 if any(entry.path in roots for entry in report.rejected) else 0
+    failed = named is not None and named.failure is not None
+    return 1 if failed or any(entry.path in roots for entry in report.rejected) else 0
 
 
 def _roots(store: Store, folders: list[str]) -> list[str]:
@@ -69,7 +77,7 @@ def _reason(entry: Rejection) -> str:
     return entry.message
 
 
-def _tell(report: Report, introduced: list[str], page: Page) -> None:
+def _tell(report: Report, introduced: list[str], named: Naming | None, page: Page) -> None:
     if report.rejected:
         rows = [[entry.path, _reason(entry)] for entry in report.rejected]
         page.table(["Not taken in", "Why"], rows, stretch="Why")
@@ -86,3 +94,5 @@ def _tell(report: Report, introduced: list[str], page: Page) -> None:
     told = ", ".join(f"{count:,} {what}" for what, count in counts if count)
     plural = "file" if report.files == 1 else "files"
     page.line(f"{report.files:,} {plural} in {report.seconds:.1f} s: {told or 'nothing to record'}")
+    if named is not None:
+        named.tell(page)

@@ -1,25 +1,47 @@
-"""From a REF to one side of a pair: as it is recorded, or taken in now."""
+"""From a REF to one side of a pair: as it is recorded, taken in now, or looked into from afar."""
 
 from __future__ import annotations
 
-from ..registry.errors import StoreError
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..registry.errors import NotFound, StoreError
 from ..registry.intake import take_in
 from ..registry.judging.sides import Side
-from ..registry.lookup import find, path_of
-from ..registry.naming import display_name
+from ..registry.lookup import path_of, recorded
+from ..registry.naming import display_name, shown
 from ..registry.ports import Store
 from ..registry.walk import Found, walk
 from .context import Context
 
+if TYPE_CHECKING:
+    from ..registry.sources.base import Offer
+    from ..registry.sources.refs import Ref
+    from ..registry.values import Model
 
-def side_of(settings: Context, store: Store, ref: str) -> Side:
+
+def side_of(settings: Context, store: Store, ref: str, role: str) -> Side:
     """A registered model as it is recorded; a path that is new or changed is taken in first.
 
-    Raises ``NotFound``, ``Ambiguous`` and ``FileError``.
+    A REF of another machine is looked into by its headers alone, unless its content is here.
+    ``role`` is ``model`` or ``vae``: what is looked for behind a REF that leaves a choice. Raises
+    ``NotFound``, ``Ambiguous``, ``FileError`` and ``SourceError``.
     """
     path = path_of(ref)
-    if path is None:
-        return Side.of(find(store.models(), ref))
+    if path is not None:
+        return _side_at(settings, store, path)
+    try:
+        return Side.of(recorded(store, ref))
+    except NotFound:
+        remote = settings.sources().parse(ref)
+        if remote is None:
+            raise
+    warn_of_secret(settings, ref)
+    return _remote_side(settings, store, remote, role)
+
+
+def _side_at(settings: Context, store: Store, path: str) -> Side:
     place = store.places().get(path)
     entry = next(walk(path), None)
     if (
@@ -40,3 +62,43 @@ def side_of(settings: Context, store: Store, ref: str) -> Side:
     except StoreError as failure:
         settings.output.note(f"note: not recorded. {failure.message}")
     return Side(display_name(path), path, taken.artifact)
+
+
+def warn_of_secret(settings: Context, text: str) -> None:
+    """Say that a key in a pasted address is not used, and where it belongs."""
+    from ..registry.sources.refs import had_secret
+
+    if had_secret(text):
+        settings.output.note(
+            "note: the key in that address was left out; keys belong in HF_TOKEN or"
+            " CIVITAI_API_TOKEN, where no history keeps them"
+        )
+
+
+def _remote_side(settings: Context, store: Store, remote: Ref, role: str) -> Side:
+    from ..registry.peek import peek
+    from ..registry.sources.base import Wish
+
+    sources = settings.sources()
+    offer = sources.offer(remote, Wish(role))
+    for note in offer.notes:
+        settings.output.note(f"note: {note}")
+    here = _recorded(store, offer)
+    if here is not None:
+        settings.output.note(f"note: {shown(str(offer.ref))} is here already: {here.path}")
+        return replace(Side.of(here), declared_vaes=offer.declared_vaes)
+    look = peek(sources.client_of(remote), offer)
+    settings.output.detail(
+        f"read {look.bytes_read:,} bytes of {offer.ref} in {look.requests} requests"
+    )
+    name = display_name(offer.name)
+    declared = offer.origin.declared
+    return Side(name, None, look.artifact, str(offer.ref), declared, offer.declared_vaes)
+
+
+def _recorded(store: Store, offer: Offer) -> Model | None:
+    """The recorded model of the content that a source states, where it lies on the disk."""
+    sha256 = offer.files[0].sha256 if offer.root is None else None
+    found = store.by_sha256(sha256) if sha256 else None
+    there = found is not None and found.path is not None and os.path.exists(found.path)
+    return found if there else None

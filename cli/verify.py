@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..registry.lookup import find
+from ..registry.lookup import recorded
 from ..registry.verify import Checked, verify
 from .context import Context
 from .page import Page
@@ -33,7 +33,7 @@ def verify_command(
     settings = Context.of(context)
     with settings.store() as store:
         models = store.models()
-    chosen = [find(models, name) for name in names] if names else list(models)
+        chosen = [recorded(store, name, models) for name in names] if names else list(models)
     with settings.output.progress("verifying") as watcher:
         checked = verify(chosen, jobs, watcher)
     counts = Counter(entry.outcome for entry in checked)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from .digests import Progress, digest_file, stream
 from .errors import Unreadable
@@ -16,11 +18,20 @@ from .measures import Health
 from .naming import shown
 from .soundness.findings import Findings, Plan, plan_of, vae_names
 from .soundness.weight_pass import WeightPass
-from .values import Artifact, Digests, Folder, Identity, Location, Stamp
+from .values import Artifact, Digests, Folder, Header, Identity, Location, Stamp
 from .walk import folder_stamp
 
 _FOLDER_FILES = (".json", ".safetensors", ".bin", ".gguf", ".pt", ".ckpt", ".txt", ".model")
 """What counts as content of a diffusers folder; pictures and read-mes do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A file of weights that was hashed and measured already, while it was downloaded."""
+
+    digests: Digests
+    header: Header
+    sweep: WeightPass
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,15 @@ def take_in(path: str, progress: Progress | None = None, whole: bool = False) ->
             "wait until nothing writes to it, then run the command again",
         )
     return taken
+
+
+def take_in_folder(path: str, arrived: Mapping[str, Passed]) -> Taken:
+    """A downloaded diffusers folder; files named in ``arrived`` (relative paths) are not read.
+
+    Raises ``NotFound`` and ``FileError``.
+    """
+    taken = _folder_once(path, None, False, arrived)
+    return taken or take_in(path)
 
 
 def examine(path: str, progress: Progress | None = None) -> tuple[Identity, int, Health | None]:
@@ -109,7 +129,7 @@ def _file_once(path: str, progress: Progress | None, whole: bool) -> Taken | Non
             return None
         for sweep in sweeps:
             findings.add(file, header, sweep)
-    return _taken(path, before, identity, digests, findings)
+    return assembled(path, before, identity, digests, findings)
 
 
 def _same_file(path: str, stamp: Stamp) -> bool:
@@ -120,7 +140,12 @@ def _same_file(path: str, stamp: Stamp) -> bool:
     return (status.st_dev, status.st_ino) == (stamp.device, stamp.inode)
 
 
-def _folder_once(path: str, progress: Progress | None, whole: bool) -> Taken | None:
+def _folder_once(
+    path: str,
+    progress: Progress | None,
+    whole: bool,
+    arrived: Mapping[str, Passed] = MappingProxyType({}),
+) -> Taken | None:
     before = _stamp(path)
     folder = read_path(path)
     assert isinstance(folder, Folder)
@@ -130,11 +155,24 @@ def _folder_once(path: str, progress: Progress | None, whole: bool) -> Taken | N
     manifest = hashlib.sha256()
     for relative in _contents(path):
         with LocalFile(os.path.join(path, relative)) as file:
-            digest = _digested(file, plan, findings, progress).sha256
+            passed = arrived.get(relative)
+            digest = (
+                _passed(file, plan, findings, passed)
+                if passed
+                else _digested(file, plan, findings, progress)
+            ).sha256
         manifest.update(f"{digest}  {relative}\n".encode("utf-8", "surrogateescape"))
     if _stamp(path) != before:
         return None
-    return _taken(path, before, identity, Digests(manifest.hexdigest()), findings)
+    return assembled(path, before, identity, Digests(manifest.hexdigest()), findings)
+
+
+def _passed(file: LocalFile, plan: Plan, findings: Findings, passed: Passed) -> Digests:
+    """A folder's file that was measured while it arrived."""
+    share = plan.get(os.path.normpath(file.name))
+    if share is not None:
+        findings.add(file, passed.header, passed.sweep, share[0])
+    return passed.digests
 
 
 def _digested(
@@ -180,9 +218,10 @@ def _contents(path: str) -> list[str]:
     return sorted(found)
 
 
-def _taken(
+def assembled(
     path: str, stamp: Stamp, identity: Identity, digests: Digests, findings: Findings
 ) -> Taken:
+    """What headers, digests and passes over the weights make of a file or folder."""
     digests = replace(digests, content=findings.content(identity))
     identity, known_as = recognise(findings.told(identity), digests.sha256)
     artifact = Artifact(digests, stamp.size, identity, known_as)

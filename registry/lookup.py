@@ -6,20 +6,15 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from .errors import Ambiguous, NotFound, UsageError
+from .errors import Ambiguous, NotFound
 from .naming import display_name, shown
-from .values import Model
+from .ports import Store
+from .values import Model, Origin
 from .walk import is_gone
 
 _HASH = re.compile(r"[0-9a-fA-F]{4,64}")
-_REMOTE = re.compile(r"(hf:|civitai:|urn:air:|https?://)", re.IGNORECASE)
-
-
-def is_remote(ref: str) -> bool:
-    """Whether a REF names something that is not on this machine."""
-    return _REMOTE.match(ref) is not None
 
 
 def path_of(ref: str) -> str | None:
@@ -31,22 +26,31 @@ def find(models: Sequence[Model], ref: str) -> Model:
     """The one registered model that a REF names.
 
     A path wins over a name, a whole name over the start of a hash. Raises ``NotFound`` with the
-    nearest names, ``Ambiguous`` with all that fit, ``UsageError`` for remote REFs.
+    nearest names, ``Ambiguous`` with all that fit.
     """
-    if is_remote(ref):
-        raise UsageError(
-            f"{shown(ref)} is not on this machine, and this version reads local models only",
-            "download it, then run vaereg scan on its folder",
-        )
     for matches in (_by_path(models, ref), _by_name(models, ref), _by_hash(models, ref)):
         if len(matches) > 1:
-            raise Ambiguous(
-                f"{shown(ref)} names {len(matches)} models: {_listed(matches)}",
-                "give the start of the SHA-256 or the path instead",
-            )
+            raise _ambiguous(ref, matches)
         if matches:
             return matches[0]
     raise _not_found(models, ref)
+
+
+def recorded(store: Store, ref: str, models: Sequence[Model] | None = None) -> Model:
+    """As ``find`` in a registry, where a REF also names what was pulled from there.
+
+    Raises ``NotFound``, ``Ambiguous`` and, for a malformed REF, ``UsageError``.
+    """
+    known = store.models() if models is None else models
+    try:
+        return find(known, ref)
+    except NotFound:
+        found = _by_origin(known, store.origins(), ref)
+        if len(found) != 1:
+            if found:
+                raise _ambiguous(ref, found) from None
+            raise
+        return found[0]
 
 
 def path_on_disk(model: Model) -> str:
@@ -97,6 +101,28 @@ def _by_hash(models: Sequence[Model], ref: str) -> list[Model]:
     ]
 
 
+def _by_origin(
+    models: Sequence[Model], origins: Mapping[str, tuple[Origin, ...]], ref: str
+) -> list[Model]:
+    from .sources.refs import parse, same_place
+
+    wanted = parse(ref)
+    if wanted is None:
+        return []
+    return [
+        model
+        for model in models
+        if any(same_place(wanted, o) for o in origins.get(model.artifact.digests.sha256, ()))
+    ]
+
+
+def _ambiguous(ref: str, matches: Sequence[Model]) -> Ambiguous:
+    return Ambiguous(
+        f"{shown(ref)} names {len(matches)} models: {_listed(matches)}",
+        "give the start of the SHA-256 or the path instead",
+    )
+
+
 def _listed(models: Sequence[Model]) -> str:
     named = [f"{shown(model.name)} ({model.artifact.digests.sha256[:10]})" for model in models[:5]]
     more = f" and {len(models) - 5} more" if len(models) > 5 else ""
@@ -104,6 +130,10 @@ def _listed(models: Sequence[Model]) -> str:
 
 
 def _not_found(models: Sequence[Model], ref: str) -> NotFound:
+    from .sources.refs import is_remote
+
+    if is_remote(ref):
+        return NotFound(f"{shown(ref)} is not recorded on this machine", "vaereg pull fetches it")
     names = sorted({model.name for model in models})
     near = difflib.get_close_matches(ref, names, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(shown(name) for name in near)}?" if near else None

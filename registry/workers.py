@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -46,3 +47,16 @@ def each(
         except BaseException:
             stop.set()
             raise
+
+
+@contextmanager
+def stoppable(jobs: int, stop: Callable[[], None]) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose work ``stop`` ends; after an error or Ctrl-C nobody waits for what is left."""
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        yield pool
+    except BaseException:
+        stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()

@@ -7,7 +7,10 @@ from typing import Protocol
 
 
 class ByteSource(Protocol):
-    """One file, read by byte ranges; a local file today, a remote one by HTTP ranges tomorrow."""
+    """One file, read by byte ranges: a local file, or a remote one by HTTP ranges.
+
+    A source with an attribute ``distant`` that is true costs a request for each read.
+    """
 
     @property
     def name(self) -> str:

@@ -13,6 +13,8 @@ class ReadAhead:
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._head = b""
+        self.distant = getattr(source, "distant", False)
+        """Whether every read of the source behind is a request."""
 
     @property
     def name(self) -> str:

@@ -108,6 +108,9 @@ def _places(source: ByteSource, storages: list[Storage], start: int) -> dict[str
         start += _COUNT + storage.nbytes
     if start != source.size:
         raise Damaged(f"needs {start:,} bytes for its tensors but has {source.size:,}")
+    if getattr(source, "distant", False):
+        # The counts lie scattered over the whole file; from afar each of them is a request.
+        return places
     counts = read_spots(source, [Spot(place - _COUNT, _COUNT) for place in places.values()])
     for storage in storages:
         count = counts[places[storage.key] - _COUNT]

@@ -12,7 +12,7 @@ from .pickle_machine import unpickle
 from .pickle_values import Storage
 from .torch_header import torch_header
 from .torch_names import collect
-from .zip_directory import DEFLATED, Entry, locate, read_directory
+from .zip_directory import DEFLATED, Entry, assumed, locate, read_directory
 
 FORMAT = "torch-zip"
 LARGEST_PICKLE = 64 * 1024 * 1024
@@ -105,7 +105,9 @@ def _record(entries: Directory, root: str, storage: Storage) -> Entry:
 def _places(
     source: ByteSource, records: Mapping[str, Entry]
 ) -> tuple[dict[str, int | None], list[Notice]]:
-    starts = locate(source, records.values())
+    # Local headers lie scattered over the whole file; from afar each of them is a request.
+    distant = getattr(source, "distant", False)
+    starts = assumed(records.values()) if distant else locate(source, records.values())
     packed = any(entry.method == DEFLATED for entry in records.values())
     says = "its weights are compressed inside the archive, so they cannot be read in place"
     return (

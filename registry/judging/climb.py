@@ -16,6 +16,7 @@ from ..errors import CannotRun, MissingDependency, NotFound, StoreError
 from ..families import family
 from ..kinship.kinship import nearest
 from ..measures import Cost, CrossTask, Reading, VaeFile
+from ..naming import shown
 from ..ports import Prober, Store
 from ..values import Latent, Model, Verdict
 from ..verdicts.conventions import conventions
@@ -45,6 +46,8 @@ class Request:
     """A user's own picture instead of the test card."""
     again: bool = False
     """Read weights anew although their reading is recorded."""
+    declared: str | None = None
+    """The REF by which the checkpoint's author names this VAE."""
 
     @property
     def level(self) -> str:
@@ -96,7 +99,8 @@ class _Climb:
 
     def run(self) -> Answer:
         self._kinship()
-        wanted = self.request.probe
+        # A VAE on another machine has no weights here to run; the answer says so.
+        wanted = "none" if self.vae.ref else self.request.probe
         try:
             if wanted != "none" and not (wanted == "auto" and self._certain()):
                 self._weights()
@@ -316,14 +320,34 @@ class _Climb:
                 self._keep(lambda: self.store.remember([(artifact, model.locations[0])]))
 
     def _answer(self) -> Answer:
-        verdict = judge(self.pair)
+        # Only here: an author's word must not keep the climb from looking.
+        verdict = judge(replace(self.pair, declared=self.request.declared))
         if self.missing is not None:
             hint = f"{self.missing.message}: {self.missing.hint}"
             verdict = replace(verdict, advice=(hint, *verdict.advice))
+        if verdict.verdict != "incompatible":
+            afar = tuple(_would_add(side) for side in (self.model, self.vae) if side.ref)
+            # The advice to run a probe is no use where there are no weights to run.
+            near = [each for each in verdict.advice if not (self.vae.ref and "--probe" in each)]
+            verdict = replace(verdict, advice=(*near, *afar))
         cost = self.made.cost() if self.made is not None else None
         return Answer(
             verdict, self.level, self.vae, tuple(self.steps), cost, self.images, tuple(self.notes)
         )
+
+
+def _would_add(side: Side) -> str:
+    """What a download would add to a verdict on headers, configs and stated hashes."""
+    what = (
+        "a VAE inside it to compare with"
+        if side.artifact.identity.component("denoiser")
+        else "the colours of its weights, their health, kinship and a cross-decode"
+    )
+    trust = [n.message for n in side.artifact.identity.all_notices if n.code == "hash_stated"]
+    if side.declared:
+        trust.append(f"its author declares {shown(side.declared)}")
+    lead = f"{side.name} is not on this machine: vaereg pull {side.ref} would add {what}"
+    return "; ".join((lead, *trust))
 
 
 _NOTHING_TO_COMPARE = (

@@ -38,4 +38,6 @@ def relation_to_baked(model: Side, vae: Side) -> Kinship | None:
 
 
 def _same(model: Side, vae: Side) -> bool:
-    return model.artifact.digests.sha256 == vae.artifact.digests.sha256
+    """Whether both are one content; of a model elsewhere no hash may be known."""
+    own = model.artifact.digests.sha256
+    return own == vae.artifact.digests.sha256 and (own != "" or model.ref == vae.ref)

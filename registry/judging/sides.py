@@ -16,6 +16,12 @@ class Side:
     name: str
     path: str | None
     artifact: Artifact
+    ref: str | None = None
+    """The REF of a model that is not on this machine: its digests are published ones."""
+    declared: str | None = None
+    """The base model that its author declares, verbatim."""
+    declared_vaes: tuple[str, ...] = ()
+    """SHA-256 of VAEs that the author of a checkpoint names for it."""
 
     @classmethod
     def of(cls, model: Model) -> Side:

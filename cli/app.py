@@ -19,6 +19,7 @@ COMMANDS = {
     "list": "listing",
     "show": "show",
     "path": "show",
+    "clip": "clip",
     "verify": "verify",
     "rm": "forget",
     "doctor": "doctor",

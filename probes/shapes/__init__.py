@@ -1,0 +1,1 @@
+"""A small trained checkpoint that draws coloured shapes: real parts, formats and calls, 2.3 MB."""

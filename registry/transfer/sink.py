@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
-_CHUNK = 1 << 20
+_CHUNK = 512 << 10
 
 
 class Sink(Protocol):

@@ -12,8 +12,9 @@ import typer
 
 from ..registry.errors import MissingDependency, NotFound, StoreError
 from ..registry.judging.climb import Answer, Request, climb
+from ..registry.judging.pairing import declared_by
 from ..registry.ports import LEVELS, Store, StoredVerdict
-from ..registry.verdicts.declared import declarations, rests_on_word
+from ..registry.verdicts.declared import rests_on_word
 from ..registry.verdicts.rules import RULES_VERSION
 from . import shapes
 from .context import Context
@@ -81,7 +82,7 @@ def check_command(
         decoder = side_of(settings, store, vae, "vae")
         again = bool(fresh or image or device != "auto" or dtype is not Dtype.AUTO)
         picture = picture_path(settings, out, checkpoint, decoder)
-        declared = _declared(store, checkpoint, decoder)
+        declared = declared_by(store.pairs(), checkpoint, decoder)
         request = Request(probe.value, maker, picture, image, again, declared)
         answer = _recalled(store, checkpoint, decoder, request)
         if answer is None:
@@ -95,14 +96,6 @@ def check_command(
     settings.output.answer(document, lambda page: _tell(page, checkpoint, answer, seconds))
     verdict = answer.verdict.verdict
     return 3 if strict and verdict == "degraded" else EXIT_CODES[verdict]
-
-
-def _declared(store: Store, checkpoint: Side, decoder: Side) -> str | None:
-    """Where the checkpoint's author names this VAE, if anywhere."""
-    pair = (checkpoint.artifact.digests.sha256, decoder.artifact.digests.sha256)
-    if checkpoint.ref and pair[1] and pair[1] in checkpoint.declared_vaes:
-        return checkpoint.ref
-    return declarations(store.pairs()).get(pair)
 
 
 def _recalled(store: Store, checkpoint: Side, decoder: Side, request: Request) -> Answer | None:
@@ -167,10 +160,7 @@ def _tell(page: Page, checkpoint: Side, answer: Answer, seconds: float) -> None:
         f"{verdict.verdict}: {answer.vae.name} for {checkpoint.name}{sure}",
         style=f"bold {STYLES[verdict.verdict]}",
     )
-    rows = [
-        [found.outcome, found.check.replace("-", " "), found.message] for found in verdict.evidence
-    ]
-    page.table(["", "Check", "What was found"], rows, stretch="What was found")
+    page.checks(verdict.evidence)
     for line in verdict.advice:
         page.line(f"advice: {line}")
     for image in answer.images:

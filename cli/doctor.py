@@ -28,11 +28,7 @@ def doctor_command(context: typer.Context) -> int:
 
     findings = (*check(settings.url), *_contents(settings), _probe_parts())
     document = {"findings": [asdict(found) for found in findings]}
-    rows = [[found.outcome, found.check.replace("-", " "), found.message] for found in findings]
-    settings.output.answer(
-        document,
-        lambda page: page.table(["", "Check", "What was found"], rows, stretch="What was found"),
-    )
+    settings.output.answer(document, lambda page: page.checks(findings))
     return 1 if any(found.outcome == "fail" for found in findings) else 0
 
 

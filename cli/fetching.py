@@ -29,17 +29,13 @@ def hit(found: Hit) -> shapes.Json:
 
 def failure(ref: str, error: VaeregError) -> shapes.Json:
     """A REF of several that could not be fetched."""
-    return {
-        "ref": shown_ref(ref),
-        "error": {"code": error.code, "message": error.message, "hint": error.hint},
-    }
+    return {"ref": shown_ref(ref), "error": shapes.error_of(error)}
 
 
 @dataclass(slots=True)
 class Told:
     """What became of one REF of ``pull``."""
 
-    text: str
     errand: Errand
     pulled: Pulled | Model | None
     dry: bool
@@ -181,10 +177,7 @@ class Told:
         fit = self.errand.fit
         if fit is not None:
             page.line(f"fit: {fit.verdict}", style=f"bold {STYLES[fit.verdict]}")
-            found = [
-                [row.outcome, row.check.replace("-", " "), row.message] for row in fit.evidence
-            ]
-            page.table(["", "Check", "What was found"], found, stretch="What was found")
+            page.checks(fit.evidence)
 
 
 def _kind_words(artifact: Artifact) -> str:

@@ -35,12 +35,7 @@ class Naming:
             ],
         }
         if self.failure is not None:
-            failure = self.failure
-            told["error"] = {
-                "code": failure.code,
-                "message": failure.message,
-                "hint": failure.hint,
-            }
+            told["error"] = shapes.error_of(self.failure)
         return told
 
     def tell(self, page: Page) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from ..registry.naming import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..registry.values import Evidence, Finding
 
 STYLES = {
     "compatible": "green",
@@ -55,6 +57,11 @@ class Page:
             self._rich_table(columns, safe, stretch)
         else:
             sys.stdout.write(_plain(columns, safe))
+
+    def checks(self, found: Iterable[Evidence | Finding]) -> None:
+        """What was checked, of a pair or of the registry, one a row."""
+        rows = [[row.outcome, row.check.replace("-", " "), row.message] for row in found]
+        self.table(["", "Check", "What was found"], rows, stretch="What was found")
 
     @cached_property
     def _console(self) -> Console:

@@ -85,8 +85,10 @@ def pull_command(
     wish = Wish("vae", file, dtype.value, revision)
     with settings.store() as store:
         checkpoint = side_of(settings, store, model, "model") if model else None
-        run = _Run(settings, store, sources, wish, folder, checkpoint)
-        run.dry, run.allow_pickle, run.force, run.linked = dry_run, allow_pickle, force, bool(to)
+        run = _Run(
+            settings, store, sources, wish, folder, checkpoint,
+            dry=dry_run, allow_pickle=allow_pickle, force=force, linked=bool(to),
+        )  # fmt: skip
         return run.all(refs, parsed)
 
 
@@ -125,10 +127,10 @@ class _Run:
     wish: Wish
     folder: str
     checkpoint: Side | None
-    dry: bool = False
-    allow_pickle: bool = False
-    force: bool = False
-    linked: bool = False
+    dry: bool
+    allow_pickle: bool
+    force: bool
+    linked: bool
     planned: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -177,7 +179,7 @@ class _Run:
         output = self.settings.output
         try:
             outcome = future.result()
-            told = fetching.Told(text, outcome.errand, outcome.pulled, self.dry)
+            told = fetching.Told(outcome.errand, outcome.pulled, self.dry)
             told.refused = refusal(outcome.errand, self.allow_pickle) if self.dry else None
             told.twins = self._record(outcome)
         except VaeregError as error:

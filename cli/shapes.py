@@ -95,8 +95,13 @@ def failure(path: str, error: VaeregError) -> Json:
     """A REF of several that could not be read."""
     return {
         "path": path,
-        "error": {"code": error.code, "message": error.message, "hint": error.hint},
+        "error": error_of(error),
     }
+
+
+def error_of(error: VaeregError) -> Json:
+    """What stands under the key ``error``."""
+    return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
 def scan(report: Report) -> Json:

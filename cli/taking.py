@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from .context import Context
 if TYPE_CHECKING:
     from ..registry.sources.base import Offer
     from ..registry.sources.refs import Ref
-    from ..registry.values import Model
 
 
 def side_of(settings: Context, store: Store, ref: str, role: str) -> Side:
@@ -86,7 +84,7 @@ def _remote_side(settings: Context, store: Store, remote: Ref, role: str) -> Sid
     here = _recorded(store, offer)
     if here is not None:
         settings.output.note(f"note: {shown(str(offer.ref))} is here already: {here.path}")
-        return replace(Side.of(here), declared_vaes=offer.declared_vaes)
+        return replace(here, declared_vaes=offer.declared_vaes)
     look = peek(sources.client_of(remote), offer)
     settings.output.detail(
         f"read {look.bytes_read:,} bytes of {offer.ref} in {look.requests} requests"
@@ -96,9 +94,11 @@ def _remote_side(settings: Context, store: Store, remote: Ref, role: str) -> Sid
     return Side(name, None, look.artifact, str(offer.ref), declared, offer.declared_vaes)
 
 
-def _recorded(store: Store, offer: Offer) -> Model | None:
-    """The recorded model of the content that a source states, where it lies on the disk."""
+def _recorded(store: Store, offer: Offer) -> Side | None:
+    """The recorded model of the content that a source states, where it lies unchanged."""
+    from ..registry.pulling.plan import unchanged_path
+
     sha256 = offer.files[0].sha256 if offer.root is None else None
     found = store.by_sha256(sha256) if sha256 else None
-    there = found is not None and found.path is not None and os.path.exists(found.path)
-    return found if there else None
+    path = unchanged_path(found) if found else None
+    return replace(Side.of(found), path=path) if found and path else None

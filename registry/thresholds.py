@@ -18,7 +18,12 @@ def thresholds(section: str) -> Mapping[str, float]:
     Raises ``KeyError`` for a section that is not there and ``ValueError`` on a row without a number
     or an origin, naming it: both are faults of the package.
     """
-    rows = json.loads(_TABLE.read_text("utf-8"))[section]
+    return read(_TABLE, section)
+
+
+def read(table: Path, section: str) -> Mapping[str, float]:
+    """As ``thresholds``, from a table of the same form that lies elsewhere; nothing is kept."""
+    rows = json.loads(table.read_text("utf-8"))[section]
     for name, row in rows.items():
         if not isinstance(row.get("value"), int | float) or not row.get("origin"):
             raise ValueError(f"threshold {section}.{name} lacks its value or its origin")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeAlias
+
+from ...registry.thresholds import read
 
 Limits: TypeAlias = Mapping[str, float]
 
@@ -21,8 +21,4 @@ def limits(section: str) -> Limits:
     Raises ``KeyError`` for a section that is not there and ``ValueError`` on a row without a number
     or an origin, naming it: both are faults of the package.
     """
-    rows = json.loads(_TABLE.read_text("utf-8"))[section]
-    for name, row in rows.items():
-        if not isinstance(row.get("value"), int | float) or not row.get("origin"):
-            raise ValueError(f"threshold {section}.{name} lacks its value or its origin")
-    return MappingProxyType({name: row["value"] for name, row in rows.items()})
+    return read(_TABLE, section)

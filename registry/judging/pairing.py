@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..kinship.kinship import Kinship, between
 from ..known import fp16_safe
+from ..values import DeclaredPair
+from ..verdicts.declared import declarations
 from ..verdicts.pair import Pair
 from .reference import vae_file
 from .sides import Side, checkpoint_of, vae_of
@@ -35,6 +39,14 @@ def relation_to_baked(model: Side, vae: Side) -> Kinship | None:
         return None
     offered, baked = vae_file(vae), vae_file(model)
     return between(offered, baked) if offered and baked else None
+
+
+def declared_by(pairs: Iterable[DeclaredPair], model: Side, vae: Side) -> str | None:
+    """The REF by which the checkpoint's author names this VAE for it; None where nobody does."""
+    hashes = (model.artifact.digests.sha256, vae.artifact.digests.sha256)
+    if model.ref and hashes[1] and hashes[1] in model.declared_vaes:
+        return model.ref
+    return declarations(pairs).get(hashes)
 
 
 def _same(model: Side, vae: Side) -> bool:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import VaeregError
-from ..judging.pairing import pair_of, relation_to_baked
+from ..judging.pairing import declared_by, pair_of, relation_to_baked
 from ..judging.sides import Side
 from ..peek import Peek, peek
 from ..sources.base import Wish
 from ..sources.catalog import Sources
 from ..sources.refs import Ref
 from ..values import DeclaredPair, Model, Origin, Verdict
-from ..verdicts.declared import declarations
 from ..verdicts.judge import judge
 from .plan import Plan, planned
 from .pull import Pulled, pull, require_no_pickle
@@ -75,12 +74,8 @@ def _fit(checkpoint: Side | None, vae: Side, known: Known) -> Verdict | None:
     """The verdict that ``check --probe none`` gives, the author's word included."""
     if checkpoint is None:
         return None
-    hashes = (checkpoint.artifact.digests.sha256, vae.artifact.digests.sha256)
-    named = declarations(known.pairs).get(hashes)
-    if hashes[1] and hashes[1] in checkpoint.declared_vaes:
-        named = checkpoint.ref or named
     pair = pair_of(checkpoint, vae, relation_to_baked(checkpoint, vae))
-    return judge(replace(pair, declared=named))
+    return judge(replace(pair, declared=declared_by(known.pairs, checkpoint, vae)))
 
 
 def carry_out(

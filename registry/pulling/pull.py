@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 
 from ..arrival import Arrival
-from ..digests import Progress, digest_file
+from ..digests import Progress
 from ..errors import DownloadBroken, FileError, Unreadable, UnsafePickle
 from ..formats import strict_json
 from ..formats.catalog import read_header
@@ -18,6 +18,7 @@ from ..sources.base import RemoteFile
 from ..transfer.client import Client
 from ..transfer.download import Fetched, fetch
 from ..transfer.file_names import clean_folder_name, clean_name
+from ..transfer.local_copy import holds, is_same
 from ..transfer.space import disk_error
 from .plan import Plan
 from .staging import staged_folder
@@ -208,12 +209,9 @@ def _exactly(name: str, folder: bool) -> str:
 
 
 def _holds(path: str, file: RemoteFile) -> bool:
-    if not os.path.isfile(path) or (file.size is not None and os.path.getsize(path) != file.size):
-        return False
     if file.sha256 is None:
-        return file.size is not None
-    with LocalFile(path) as local:
-        return digest_file(local).sha256 == file.sha256
+        return file.size is not None and is_same(path, file.size)
+    return holds(path, file.size, file.sha256)
 
 
 def _pulled(path: str, taken: Taken, done: list[Fetched]) -> Pulled:

@@ -15,7 +15,7 @@ from .asking import Asker, StartAgain
 from .attempt import Attempt
 from .client import Answer, Client
 from .file_names import clean_name
-from .local_copy import is_same, read_through
+from .local_copy import holds, is_same, read_through
 from .locks import locked
 from .partial import Partial, discard_others
 from .publish import Target, publish, stage
@@ -226,17 +226,12 @@ class _Order:
 
     def _publish(self, partial: Partial, sha256: str) -> str:
         path = self.target.path
-        if self.force or not self._lies_there(path, partial, sha256):
+        size = os.path.getsize(partial.path)
+        if self.force or not holds(path, size, sha256):
             path = publish(partial.path, self.target, sha256, self.force)
         partial.discard()
         discard_others(self.target.folder, self.target.name)
         return path
-
-    def _lies_there(self, path: str, partial: Partial, sha256: str) -> bool:
-        """Whether the very same content has that name already."""
-        if not is_same(path, os.path.getsize(partial.path)):
-            return False
-        return read_through(path, HashSink, lambda _: None)[1] == sha256
 
     def _partial(self) -> Partial:
         return Partial(self.target.folder, self.name, key_of(self.file))

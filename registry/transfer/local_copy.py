@@ -6,12 +6,17 @@ import os
 from collections.abc import Callable
 from io import FileIO
 
-from .sink import MakeSink
+from .sink import HashSink, MakeSink
 
 
 def is_same(path: str, size: int | None) -> bool:
     """Whether a regular file of that size lies there; any size where none is known."""
     return os.path.isfile(path) and size in (None, os.path.getsize(path))
+
+
+def holds(path: str, size: int | None, sha256: str) -> bool:
+    """Whether a file of that content lies there; one of another size is not read."""
+    return is_same(path, size) and read_through(path, HashSink, lambda _: None)[1] == sha256
 
 
 def read_through(path: str, make_sink: MakeSink, tell: Callable[[int], None]) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
@@ -11,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from .file_names import beside
+from .local_copy import holds
 
 _PATIENCE = 1.0
 """Seconds for virus scanners on Windows to let go of a file (pip's ``replace`` waits as long)."""
@@ -47,19 +47,13 @@ def publish(part: str, target: Target, sha256: str, replace: bool = False) -> st
     a file of the same content makes room where ``replace`` says so. Raises ``OSError``.
     """
     _sync(part)
-    free = not os.path.lexists(target.path) or (replace and _holds(target.path, part, sha256))
+    free = not os.path.lexists(target.path) or (
+        replace and holds(target.path, os.path.getsize(part), sha256)
+    )
     path = target.path if free else target.second(sha256)
     _patiently(lambda: os.replace(part, path))
     _sync_folder(target.folder)
     return path
-
-
-def _holds(path: str, part: str, sha256: str) -> bool:
-    """Whether a file is of that content; of another size it is not read."""
-    if not os.path.isfile(path) or os.path.getsize(path) != os.path.getsize(part):
-        return False
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def stage(source: str, part: str) -> None:

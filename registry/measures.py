@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PROBES_VERSION = 1
@@ -151,6 +152,8 @@ class Crossing:
     half: HalfRange | None
     picture: str | None = None
     """Absolute path of the strip that was written."""
+    notes: tuple[str, ...] = ()
+    """What was done otherwise for want of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,8 @@ class Cost:
     dtype: str
     seconds: float
     peak_memory_bytes: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the libraries that ran it: ``torch``, and ``diffusers`` where it drew a picture."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from .values import Artifact, DeclaredPair, Location, Model, Origin, Rejection, Stamp, Verdict
 
 if TYPE_CHECKING:
-    from .measures import Cost, Crossing, CrossTask, Reading, VaeFile
+    from .drawing import (
+        CompareTask,
+        Comparison,
+        Drawing,
+        DrawTask,
+        Generated,
+        ShowTask,
+    )
+    from .measures import Cost, Crossing, CrossTask, Reading, Scaling, VaeFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +170,25 @@ class Prober(Protocol):
 
     def cross(self, task: CrossTask) -> Crossing:
         """The reference's latents decoded by the reference and by the VAE in question, compared."""
+        ...
+
+    def draw(self, task: DrawTask, watch: Callable[[int, int], None] | None = None) -> Drawing:
+        """A checkpoint's latents, sampled once and kept; ``watch`` is told every step made of all.
+
+        Raises ``CannotRun`` where there is nothing to draw with, and ``MissingDependency``.
+        """
+        ...
+
+    def encode(self, image: str, encoder: VaeFile, scaling: Scaling, folder: str) -> Drawing:
+        """A user's picture as the latents that a checkpoint of that scaling would have made."""
+        ...
+
+    def show(self, task: ShowTask) -> Generated:
+        """Drawn latents decoded by the reference and by the VAE in question."""
+        ...
+
+    def compare(self, task: CompareTask) -> Comparison:
+        """Drawn latents through several VAEs, one at a time, beside each other."""
         ...
 
     def cost(self) -> Cost:

@@ -1,75 +1,38 @@
 """One pair judged step by step: each step costs more than the one before and runs only if needed.
 
-Headers, configs and hashes; kinship; the colour response of the VAE; a cross-decode.
+Headers, configs and hashes; kinship; the colour response of the VAE; a cross-decode; a generated
+picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
-from ..colours.neighbours import neighbours
-from ..colours.response import Match, Neighbour, match
+from ..colours.response import Match
 from ..colours.scaling import measured_scaling
-from ..errors import CannotRun, MissingDependency, NotFound, StoreError
-from ..families import family
+from ..errors import CannotRun, MissingDependency, OutOfMemory
+from ..frontends.support import ordered, supported
 from ..kinship.kinship import nearest
-from ..measures import Cost, CrossTask, Reading, VaeFile
+from ..measures import CrossTask, VaeFile
 from ..naming import shown
 from ..ports import Prober, Store
-from ..values import Latent, Model, Verdict
+from ..values import Latent
 from ..verdicts.conventions import conventions
 from ..verdicts.judge import judge
 from ..verdicts.seen import Seen
 from ..weights import open_weights
+from .generating import generate
 from .pairing import pair_of, relation_to_baked
-from .reference import Known, Reference, known_vaes, references_of, vae_file
+from .reference import Reference, vae_file
+from .request import Answer, Request
 from .settling import BY_KIN, by_match, of_family, side_with, with_latent
 from .sides import Side
+from .trust import Trust
 
 MOST_REFERENCES = 3
 """References tried where one after the other does not give back what it encodes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """How far to climb, and with what."""
-
-    probe: str
-    """``none`` | ``auto`` (to the first certain answer) | ``weights`` | ``decode``."""
-    prober: Callable[[], Prober]
-    """Makes the prober on first need; may raise ``MissingDependency`` and ``NoDevice``."""
-    picture: str | None = None
-    """Where a cross-decode writes its strip."""
-    image: str | None = None
-    """A user's own picture instead of the test card."""
-    again: bool = False
-    """Read weights anew although their reading is recorded."""
-    declared: str | None = None
-    """The REF by which the checkpoint's author names this VAE."""
-
-    @property
-    def level(self) -> str:
-        """The shallowest level whose recorded answer will do."""
-        return "none" if self.probe == "auto" else self.probe
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The verdict, how deep the climb went, and what it took."""
-
-    verdict: Verdict
-    level: str
-    """``none`` | ``weights`` | ``decode``."""
-    vae: Side
-    """The VAE with what was found out of it."""
-    steps: tuple[str, ...]
-    """What was done, in order, for people."""
-    cost: Cost | None = None
-    images: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What could not be recorded."""
 
 
 def climb(store: Store, model: Side, vae: Side, request: Request) -> Answer:
@@ -91,9 +54,11 @@ class _Climb:
         self.pair = pair_of(model, vae, relation_to_baked(model, vae))
         self.told = self.pair.offered
         self.level = "none"
-        self.steps = ["headers, configs and hashes"]
+        self.trust = Trust(store, lambda: self.prober, model, vae, request.again)
+        self.steps = self.trust.steps
+        self.steps.append("headers, configs and hashes")
+        self.notes = self.trust.notes
         self.images: tuple[str, ...] = ()
-        self.notes: list[str] = []
         self.missing: MissingDependency | None = None
         self.made: Prober | None = None
 
@@ -104,8 +69,11 @@ class _Climb:
         try:
             if wanted != "none" and not (wanted == "auto" and self._certain()):
                 self._weights()
-                if wanted == "decode" or (wanted == "auto" and not self._agreed()):
+                deep = wanted in ("decode", "generate")
+                if deep or (wanted == "auto" and not self._agreed()):
                     self._decode()
+                if wanted == "generate":
+                    self._generate()
         except MissingDependency as failure:
             if wanted != "auto":
                 raise
@@ -116,23 +84,6 @@ class _Climb:
     def prober(self) -> Prober:
         self.made = self.request.prober()
         return self.made
-
-    @cached_property
-    def models(self) -> tuple[Model, ...]:
-        return self.store.models()
-
-    @cached_property
-    def known(self) -> list[Known]:
-        return known_vaes(self.models)
-
-    @cached_property
-    def readings(self) -> dict[str, Reading]:
-        return {} if self.request.again else dict(self.store.readings())
-
-    @cached_property
-    def neighbours(self) -> list[Neighbour]:
-        """Of the readings so far: ``_reading`` drops it when another model was read."""
-        return neighbours(self.models, self.readings, but=self._own)
 
     # -- what stops a climb -------------------------------------------------------------------
 
@@ -172,7 +123,7 @@ class _Climb:
         # Who is of a family by kinship or by a config that may lie vouches for nobody.
         others = [
             one.vae
-            for one in self.known
+            for one in self.trust.known
             if one.by in ("known-hash", "header", "weights")
             and (one.vae.architecture, one.vae.channels) == (file.architecture, file.channels)
             and one.vae.path != file.path
@@ -189,13 +140,13 @@ class _Climb:
 
     def _weights(self) -> None:
         """The colour response of the VAE, recorded or read now."""
-        self.level = "weights"
         file = vae_file(self.vae)
         if file is None:
             self.pair = replace(self.pair, trouble="the VAE's file is not on the disk now.")
             return
-        reading = self._reading(self.vae.artifact.digests.sha256, file)
-        found = self._match(reading, file)
+        self.level = "weights"
+        reading = self.trust.reading(self.vae.artifact.digests.sha256, file)
+        found = self.trust.match(reading, file)
         self.steps.append("colour response of the VAE")
         self.pair = replace(
             self.pair, match=found, scaling=measured_scaling(reading, self.pair.offered, found)
@@ -220,11 +171,12 @@ class _Climb:
 
     def _cross(self, file: VaeFile, reference: Reference) -> None:
         files = (file, reference.encoder, reference.decoder)
-        asked = conventions(self.pair.denoiser, self.vae, self.pair.vae, files)
+        pair = self.pair
+        asked = conventions(pair.denoiser, self.vae, pair.vae, files, pair.own)
         task = CrossTask(
             reference.encoder, reference.decoder, file,
             normalisation=asked[0].scaling,
-            conventions=asked,
+            conventions=ordered(asked, self.request.frontend),
             image=self.request.image,
             picture=self.request.picture,
             captions=(
@@ -239,70 +191,54 @@ class _Climb:
             return
         self.steps.append(f"cross-decode with {reference.name}")
         self.images = (crossing.picture,) if crossing.picture else ()
-        seen = Seen.of(crossing, reference.name, asked, reference.alone)
+        self.notes += crossing.notes
+        seen = Seen.of(crossing, reference.name, task.conventions, reference.alone)
         self.pair = replace(self.pair, seen=seen, trouble=None)
 
-    # -- what the steps need ------------------------------------------------------------------
-
-    def _reading(self, sha256: str, file: VaeFile) -> Reading:
-        recorded = self.readings.get(sha256)
-        if recorded is not None:
-            return recorded
-        reading = self.readings[sha256] = self.prober.read(file)
-        if sha256 not in self._own:
-            vars(self).pop("neighbours", None)
-        if reading.trouble is None:
-            self._keep(lambda: self.store.keep_reading(sha256, reading))
-        return reading
-
-    def _keep(self, record: Callable[[], None]) -> None:
-        """Record something; a registry that cannot be written to does not spoil the answer."""
+    def _generate(self) -> None:
+        """A picture that the checkpoint draws itself, through the VAE and through a reference."""
+        file = vae_file(self.vae)
+        if file is None or self.pair.shapes_differ:
+            return
+        baked = None if self.pair.is_baked else vae_file(self.model)
+        references = self.trust.decoders(file, self.pair.wanted_spaces, baked)
         try:
-            record()
-        except (StoreError, NotFound) as failure:
-            self.notes.append(f"not recorded. {failure.message}")
+            made = generate(
+                self.prober, self.model, self.vae, self.pair, file, references, self.request
+            )
+        except (CannotRun, MissingDependency, OutOfMemory) as failure:
+            self.pair = replace(self.pair, undrawn=failure.message)
+            return
+        self.level = "generate"
+        self.steps.append("a generated picture")
+        self.notes += made.notes
+        self.images += (made.picture,) if made.picture else ()
+        self.pair = replace(self.pair, made=made.made)
 
-    def _match(self, reading: Reading, file: VaeFile) -> Match:
-        return match(reading, file.channels, file.mates, self.neighbours)
-
-    @property
-    def _own(self) -> set[str]:
-        return {self.vae.artifact.digests.sha256, self.model.artifact.digests.sha256}
+    # -- what the steps need ------------------------------------------------------------------
 
     def _references(self, file: VaeFile) -> Iterator[Reference]:
         """The baked VAE if its colours are those of the checkpoint's space; known VAEs; itself."""
         baked = vae_file(self.model)
         if baked is not None and not self.pair.is_baked and len(baked.parts) == 2:
-            trusted = baked.channels == file.channels and self._trusted(
-                baked, self.model.artifact.digests.sha256
+            trusted = baked.channels == file.channels and self.trust.trusted(
+                baked, self.model.artifact.digests.sha256, self.pair.wanted_spaces
             )
             if trusted:
                 self._name_baked(trusted)
                 yield Reference.whole(baked)
             self.pair = replace(self.pair, baked_trusted=bool(trusted))
-        for reference, parts in references_of(self.known, self.pair.wanted_spaces, file):
-            if all(one.by == "known-hash" or self._trusted(one.vae, one.sha256) for one in parts):
-                yield reference
+        yield from self.trust.references(file, self.pair.wanted_spaces)
         if len(file.parts) == 2:
             yield Reference.whole(file, alone=True)
 
-    def _trusted(self, vae: VaeFile, sha256: str) -> Match | None:
-        """A VAE's match, if its colours are those of the checkpoint's space as far as known."""
-        reading = self._reading(sha256, vae)
-        found = self._match(reading, vae)
-        self.steps.append(f"colour response of {vae.name}")
-        if found.space is not None:
-            return found if found.space in self.pair.wanted_spaces else None
-        # A space without a colour table cannot pass the test; its own round trip has to do.
-        tables = any(family(name).rgb_tables for name in vae.mates)
-        sound = not tables and reading.finite and reading.trouble is None
-        return found if sound else None
-
     def _name_baked(self, found: Match) -> None:
         """Record which family the checkpoint's own VAE turned out to be of."""
-        vae = self.model.artifact.identity.component("vae")
+        vae = self.pair.baked
         if vae is not None and vae.latent is not None:
-            self._remember(self.model, by_match(vae.latent, found, self.pair.wanted))
+            latent = by_match(vae.latent, found, self.pair.wanted)
+            self.pair = replace(self.pair, baked=replace(vae, latent=latent))
+            self._remember(self.model, latent)
 
     def _settle(self, latent: Latent) -> None:
         if latent == self.pair.offered:
@@ -317,11 +253,13 @@ class _Climb:
         if model is not None and model.locations:
             artifact = with_latent(model.artifact, latent)
             if artifact != model.artifact:
-                self._keep(lambda: self.store.remember([(artifact, model.locations[0])]))
+                self.trust.keep(lambda: self.store.remember([(artifact, model.locations[0])]))
 
     def _answer(self) -> Answer:
         # Only here: an author's word must not keep the climb from looking.
         verdict = judge(replace(self.pair, declared=self.request.declared))
+        if self.request.frontend is not None:
+            verdict = supported(verdict, self.request.frontend, self.vae)
         if self.missing is not None:
             hint = f"{self.missing.message}: {self.missing.hint}"
             verdict = replace(verdict, advice=(hint, *verdict.advice))

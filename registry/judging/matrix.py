@@ -26,6 +26,8 @@ class Fit:
     verdict: Verdict
     reason: str
     baked: bool = False
+    level: str = "none"
+    """The deepest probe behind the verdict, one of ``ports.LEVELS``; ``none``: files alone."""
 
 
 class Matrix:
@@ -61,12 +63,13 @@ class Matrix:
     def _fit(self, checkpoint: Model, vae: Model) -> Fit:
         one, other = checkpoint.artifact.digests.sha256, vae.artifact.digests.sha256
         baked = one == other
-        recorded = self._stored.get((one, other)) if self._stored else None
+        found = self._stored.get((one, other)) if self._stored else None
+        recorded, level = (found.verdict, found.level) if found else (None, "none")
         ref = self._declared.get((one, other)) if self._declared and not baked else None
         if ref is not None:
-            return self._declared_fit(checkpoint, vae, recorded, ref)
+            return self._declared_fit(checkpoint, vae, recorded, ref, level)
         if recorded is not None:
-            return Fit(vae, recorded, reason(recorded), baked)
+            return Fit(vae, recorded, reason(recorded), baked, level)
         alike = (
             self._class_of.get(one) or self._class(checkpoint),
             self._class_of.get(other) or self._class(vae),
@@ -82,14 +85,14 @@ class Matrix:
         return verdict, reason(verdict)
 
     def _declared_fit(
-        self, checkpoint: Model, vae: Model, recorded: Verdict | None, ref: str
+        self, checkpoint: Model, vae: Model, recorded: Verdict | None, ref: str, level: str
     ) -> Fit:
         """A VAE that the checkpoint's author names for it; what a probe recorded stands."""
         verdict = recorded
         if verdict is None or (verdict.verdict == "unknown" and not _was_run(verdict)):
             pair = replace(_pair(checkpoint, vae), relation=_relation(verdict), declared=ref)
             verdict = judge(pair)
-        return Fit(vae, verdict, choice(verdict, ref, reason(verdict)))
+        return Fit(vae, verdict, choice(verdict, ref, reason(verdict)), level=level)
 
     def _class(self, model: Model) -> int:
         """A number from 1 on, shared by all models that the rules cannot tell apart."""
@@ -112,7 +115,8 @@ def _pair(checkpoint: Model, vae: Model, baked: bool = False) -> Pair:
 
 def _was_run(recorded: Verdict) -> bool:
     """Whether a probe ran the VAE, and did not only compare what the files hold."""
-    return any(found.check in ("colour-response", "cross-decode") for found in recorded.evidence)
+    run = ("colour-response", "cross-decode", "generation")
+    return any(found.check in run for found in recorded.evidence)
 
 
 def _relation(recorded: Verdict | None) -> str | None:
@@ -126,7 +130,7 @@ def _best_first(fit: Fit) -> tuple[int, bool, float, str]:
     return RANK[fit.verdict.verdict], not fit.baked, -fit.verdict.confidence, fit.vae.name
 
 
-def _strongest(stored: Iterable[StoredVerdict]) -> Mapping[tuple[str, str], Verdict]:
+def _strongest(stored: Iterable[StoredVerdict]) -> Mapping[tuple[str, str], StoredVerdict]:
     """For each pair the verdict of the deepest probe, as long as today's rules made it."""
     best: dict[tuple[str, str], StoredVerdict] = {}
     for row in stored:
@@ -135,4 +139,4 @@ def _strongest(stored: Iterable[StoredVerdict]) -> Mapping[tuple[str, str], Verd
             key not in best or LEVELS.index(row.level) > LEVELS.index(best[key].level)
         ):
             best[key] = row
-    return {key: row.verdict for key, row in best.items()}
+    return best

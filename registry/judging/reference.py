@@ -64,13 +64,7 @@ def references_of(
     Whole VAEs come first, then two halves of one architecture; the decoder may be ``like`` itself
     where another file encodes.
     """
-    fit = [
-        one
-        for one in known
-        if one.vae.family
-        and family(one.vae.family).space in spaces
-        and one.vae.channels == like.channels
-    ]
+    fit = _of_spaces(known, spaces, like)
     others = [one for one in fit if not os.path.samefile(one.vae.path, like.path)]
     for one in others:
         if len(one.vae.parts) == 2:
@@ -84,6 +78,23 @@ def references_of(
             ):
                 name = f"{encoder.vae.name} and {decoder.vae.name}"
                 yield Reference(name, encoder.vae, decoder.vae), (encoder, decoder)
+
+
+def decoders_of(known: Sequence[Known], spaces: frozenset[str], like: VaeFile) -> Iterator[Known]:
+    """Known VAEs of those spaces and of the channels of ``like``, another file, that decode."""
+    for one in _of_spaces(known, spaces, like):
+        if "decoder" in one.vae.parts and not os.path.samefile(one.vae.path, like.path):
+            yield one
+
+
+def _of_spaces(known: Sequence[Known], spaces: frozenset[str], like: VaeFile) -> list[Known]:
+    return [
+        one
+        for one in known
+        if one.vae.family
+        and family(one.vae.family).space in spaces
+        and one.vae.channels == like.channels
+    ]
 
 
 def _known(model: Model) -> Known | None:

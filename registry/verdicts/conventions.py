@@ -24,14 +24,20 @@ BARE_FILE = Scaling(scale=0.18215)
 
 
 def conventions(
-    denoiser: Component, vae: Side, decoder: Component, files: Sequence[VaeFile]
+    denoiser: Component,
+    vae: Side,
+    decoder: Component,
+    files: Sequence[VaeFile],
+    baked: Component | None = None,
 ) -> tuple[Convention, ...]:
     """The conventions a VAE meets beside this checkpoint; one where all frontends agree.
 
     ``files`` are the VAEs of a cross-decode: some carry the normalisation's statistics themselves.
-    Raises ``FileError``.
+    Where the denoiser leaves its family open, that of the ``baked`` VAE tells the scaling. Raises
+    ``FileError``.
     """
-    known = scaling_of(denoiser.latent) if denoiser.latent else None
+    latents = [part.latent for part in (denoiser, baked) if part and part.latent]
+    known = next((told for latent in latents if (told := scaling_of(latent))), None)
     wanted = known or _statistics(files) or Scaling()
     other = _by_config(vae, decoder)
     if other is None or other == wanted:

@@ -82,7 +82,7 @@ def _passed(found: Evidence, says: str) -> Evidence:
 
 
 def _looked_at(pair: Pair) -> str:
-    read = (pair.relation, pair.match, pair.seen) != (None, None, None)
+    read = any((pair.relation, pair.match, pair.seen, pair.made))
     return _UNDECIDED if read else _UNREAD
 
 

@@ -1,6 +1,8 @@
-"""What to switch on in each frontend for a VAE that overflows in half precision."""
+"""What to switch on in each frontend for what overflows in half precision."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 SWITCHES = (
     ("A1111", "--no-half-vae"),
@@ -18,6 +20,27 @@ vladmandic/sdnext modules/shared.py; invoke-ai/InvokeAI model settings; huggingf
 pipelines/stable_diffusion_xl; kohya-ss/sd-scripts library/train_util.py."""
 
 
+DENOISER_SWITCHES = (
+    ("A1111", "--upcast-sampling, or --no-half"),
+    ("Forge", "--unet-in-bf16 or --all-in-fp32"),
+    ("ComfyUI", "--bf16-unet or --fp32-unet, or --force-upcast-attention"),
+    ("SD.Next", "cuda_dtype BF16, or no_half"),
+    ("InvokeAI", "precision: bfloat16 or float32 in invokeai.yaml"),
+    ("diffusers", "torch_dtype=torch.bfloat16 or torch.float32"),
+)
+"""As above, and comfyanonymous/ComfyUI comfy/cli_args.py, invoke-ai/InvokeAI
+invokeai/app/services/config/config_default.py."""
+
+
 def switches() -> str:
-    """All of them as one phrase: ``A1111 --no-half-vae; ...``."""
-    return "; ".join(f"{frontend}: {switch}" for frontend, switch in SWITCHES)
+    """Those for VAEs as one phrase: ``A1111 --no-half-vae; ...``."""
+    return _phrase(SWITCHES)
+
+
+def denoiser_switches() -> str:
+    """Those for denoisers as one phrase."""
+    return _phrase(DENOISER_SWITCHES)
+
+
+def _phrase(rows: Iterable[tuple[str, str]]) -> str:
+    return "; ".join(f"{frontend}: {switch}" for frontend, switch in rows)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from ..values import Evidence, Verdict
 from .declared import weighed
 from .measured import MEASURED
 from .pair import Pair, row
 from .rules import RULES
-
-if TYPE_CHECKING:
-    from .seen import View
 
 HARD = {"parts", "latent-channels", "spatial-factor", "temporal-factor", "health"}
 """Checks whose failure no picture can mend."""
@@ -21,7 +18,8 @@ def judge(pair: Pair) -> Verdict:
     """Every rule's evidence folded into one verdict.
 
     What cannot fit by its shape or is damaged is ``incompatible``. Where a cross-decode was made
-    with a working reference, its pictures decide. Else any failure makes the pair
+    with a working reference, its pictures decide; a generated picture can only break that, and
+    decides where there is no other. Else any failure makes the pair
     ``incompatible``; an open family, or latents unlike those of its kin, ``unknown``; another
     normalisation that the files do not settle ``degraded``. What the checkpoint's author declares
     comes last, and counts only where nothing else tells.
@@ -35,8 +33,11 @@ def _by_evidence(pair: Pair) -> Verdict:
     view = pair.seen.decisive if pair.seen else None
     if failed & HARD or pair.wanted.family == "pixel":
         return Verdict("incompatible", _confidence_against(pair, evidence), evidence)
+    made = pair.made.verdict if pair.made else None
     if view is not None:
-        return _by_pictures(pair, view, failed, evidence)
+        return _lowered(_by_pictures(pair, view.verdict, failed, evidence), pair)
+    if made is not None:
+        return _by_pictures(pair, made, failed - {"generation"}, evidence)
     if failed:
         return Verdict("incompatible", _confidence_against(pair, evidence), evidence)
     passed = {found.check for found in evidence if found.outcome == "pass"}
@@ -56,16 +57,27 @@ def _evidence(pair: Pair) -> tuple[Evidence, ...]:
     return tuple(said for said in found if said.check != "fp16-range" or said is ranges[-1])
 
 
+def _lowered(verdict: Verdict, pair: Pair) -> Verdict:
+    """A cross-decode's verdict beside a generated picture: what breaks that one counts.
+
+    How pale or strong it looks is left to the test card, which is made to show it: on a single
+    drawn picture a vivid VAE can pass for a washed one (measured on coloured shapes).
+    """
+    broken = pair.made is not None and pair.made.verdict == "incompatible"
+    if broken and verdict.verdict != "incompatible":
+        return replace(verdict, verdict="incompatible", confidence=0.97)
+    return verdict
+
+
 def _by_pictures(
-    pair: Pair, view: View, failed: set[str], evidence: tuple[Evidence, ...]
+    pair: Pair, verdict: str, failed: set[str], evidence: tuple[Evidence, ...]
 ) -> Verdict:
-    """A cross-decode's verdict, weighed with what else is known.
+    """The verdict that pictures speak for, weighed with what else is known.
 
     A fit that the family or the colours speak against stays open. Colours of no family make a poor
     picture a misfit, since a washed or shifted one is what swapped channels and mixed decoders
     give, and a good picture a VAE whose encoder does not belong to it.
     """
-    verdict = view.verdict
     if verdict == "compatible" and failed & {"latent-family", "colour-response", "kinship"}:
         return Verdict("unknown", 0.0, evidence, _advice(pair))
     if verdict == "degraded" and (pair.strange or "kinship" in failed):
@@ -92,8 +104,9 @@ def reason(verdict: Verdict) -> str:
         "compatible": ("pass",),
     }[verdict.verdict]
     telling = [found for found in verdict.evidence if found.outcome in order]
-    if any(found.check == "cross-decode" for found in telling):
-        telling.sort(key=lambda found: found.check != "cross-decode")
+    pictures = [found.check for found in telling if found.check in ("cross-decode", "generation")]
+    if pictures:
+        telling.sort(key=lambda found: found.check != pictures[0])
     elif verdict.verdict in ("compatible", "unknown"):
         telling.sort(key=lambda found: found.check != "latent-family")
     elif verdict.verdict == "degraded":
@@ -111,10 +124,10 @@ def _carries_its_normalisation(pair: Pair) -> bool:
 
 def _advice(pair: Pair) -> tuple[str, ...]:
     advice = []
-    unread = pair.match is None and pair.seen is None
+    unread = pair.match is None and pair.seen is None and pair.made is None
     if pair.fits is None and unread and not pair.is_baked and not pair.kin_of_baked:
         advice.append("run a probe of the weights to settle it: vaereg check --probe weights")
-    if pair.seen is None and pair.fp16_safe is False:
+    if pair.seen is None and pair.made is None and pair.fp16_safe is False:
         advice.append("run this VAE in fp32 or bf16")
     if pair.baked is not None and not pair.is_baked and pair.baked_trusted is not False:
         advice.append("the checkpoint has a VAE baked in: it works without an external one")

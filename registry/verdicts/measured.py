@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ..damage import RUINED_WEIGHTS
@@ -97,9 +98,10 @@ def scaling_factor(pair: Pair) -> Evidence | None:
 
 def fp16_range(pair: Pair) -> Evidence | None:
     """Whether half precision can hold what this VAE computes."""
-    half = pair.seen.half if pair.seen else None
-    if half is None:
-        return None
+    ranges = [each.half for each in (pair.seen, pair.made) if each and each.half]
+    if not ranges or not all(math.isfinite(each.largest) for each in ranges):
+        return None  # What fails in single precision too is told by its pictures.
+    half = max(ranges, key=lambda each: (each.overflowing or 0, each.largest))
     from ..thresholds import thresholds
     from .crossing import half_outcome
     from .half_precision import switches
@@ -118,6 +120,34 @@ def fp16_range(pair: Pair) -> Evidence | None:
         f"pictures in fp16. Run it in fp32 or bf16: {switches()}"
     )
     return Evidence("fp16-range", "warn", limit, found, message)
+
+
+def generation(pair: Pair) -> Evidence | None:
+    """The checkpoint's own picture through this VAE."""
+    if pair.undrawn is not None:
+        said = f"no picture was generated: {pair.undrawn}"
+        instead = "a cross-decode" if pair.seen and pair.seen.decisive else "what is known without"
+        return Evidence("generation", "unknown", "match", None, f"{said}; {instead} answers")
+    if pair.made is None:
+        return None
+    verdict = pair.made.verdict
+    outcome = _OUTCOME[verdict] if verdict else "unknown"
+    return Evidence("generation", outcome, "match", pair.made.found, pair.made.message)
+
+
+def denoiser_range(pair: Pair) -> Evidence | None:
+    """A denoiser that fails in half precision gives black pictures with every VAE."""
+    kind = pair.made.drawing.overflowed if pair.made else None
+    if kind is None:
+        return None
+    from .half_precision import denoiser_switches
+
+    message = (
+        f"the denoiser's latents are not finite in {kind}: black pictures whatever the VAE; they "
+        f"were drawn in {pair.made.drawing.dtype if pair.made else ''} instead. Run it so: "
+        f"{denoiser_switches()}"
+    )
+    return Evidence("generation", "warn", "finite latents", f"not finite in {kind}", message)
 
 
 def _sentence(note: Notice) -> str:
@@ -159,5 +189,7 @@ MEASURED = (
     cross_decode,
     scaling_factor,
     other_convention,
+    generation,
+    denoiser_range,
     fp16_range,
 )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..colours.response import Match
     from ..colours.scaling import MeasuredScaling
     from ..kinship.kinship import Relative
+    from .made import Made
     from .seen import Seen
 
 SAME_WEIGHTS = "same-weights"
@@ -64,6 +65,10 @@ class Pair:
     """What a cross-decode says; None where none was made."""
     trouble: str | None = None
     """Why a probe could not be run, as a sentence."""
+    made: Made | None = None
+    """What a generated picture says; None where none was made."""
+    undrawn: str | None = None
+    """Why no picture was generated although one was asked for, as a sentence."""
     declared: str | None = None
     """The REF that says that the checkpoint's author names this VAE for it: a claim."""
 
@@ -76,6 +81,11 @@ class Pair:
     def offered(self) -> Latent:
         """The latent space that the VAE decodes."""
         return self.vae.latent or Latent()
+
+    @property
+    def own(self) -> Component | None:
+        """The checkpoint's own VAE, with what was found out of it."""
+        return self.vae if self.is_baked else self.baked
 
     @property
     def shapes_differ(self) -> bool:

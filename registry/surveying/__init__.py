@@ -1,0 +1,1 @@
+"""Every recorded checkpoint against every recorded VAE, probed: the work shared and resumable."""

@@ -1,0 +1,110 @@
+"""What a generated picture showed of a VAE, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..drawing import Drawing, Generated
+from ..measures import Convention, HalfRange
+from ..thresholds import thresholds
+from .crossing import outcome
+from .seen import View, figures
+
+NO_PICTURE = ("nan", "black", "flat", "garbled")
+"""Kinds of a reference's picture that nothing can be judged by."""
+_LOOKS = {
+    "nan": "numbers that are not finite",
+    "black": "a black picture",
+    "flat": "one colour all over",
+    "garbled": "noise instead of a picture",
+    "burnt": "burnt-out colours",
+    "grey": "a grey picture without contrast",
+    "fine": "a picture without any such fault",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A generated picture through the VAE in question, and through a reference if there is one."""
+
+    drawing: Drawing
+    reference: str | None
+    """Its name, for sentences."""
+    views: tuple[View, ...]
+    kind: str
+    """Of the picture by itself; as in ``Generated``."""
+    reference_kind: str | None
+    half: HalfRange | None
+
+    @classmethod
+    def of(
+        cls,
+        drawing: Drawing,
+        generated: Generated,
+        reference: str | None,
+        asked: Sequence[Convention],
+    ) -> Made:
+        """What the figures of a generated picture mean."""
+        by_name = {convention.name: convention for convention in asked}
+        views = tuple(
+            View(by_name[look.convention], look.scores, outcome(look.scores))
+            for look in generated.looks
+        )
+        return cls(
+            drawing, reference, views, generated.kind, generated.reference_kind, generated.half
+        )
+
+    @property
+    def decisive(self) -> View | None:
+        """The view that decides: the first convention's, where the reference shows a picture."""
+        if not self.views or self.reference_kind in NO_PICTURE:
+            return None
+        return self.views[0]
+
+    @property
+    def verdict(self) -> str | None:
+        """What the picture speaks for; None where there is nothing to judge it by.
+
+        Strong colours are a look here: on the saturated pictures that checkpoints draw, a vivid
+        VAE and a burnt one mix up, so without clipping only the test card tells (measured on the
+        real TAESD weights of madebyollin/taesd).
+        """
+        if self.kind == "nan" and self.drawing.finite:
+            return "incompatible"
+        view = self.decisive
+        if view is None:
+            return None
+        clipping = thresholds("cross_decode")["burnt_clipping"]
+        if view.outcome.name == "burnt" and view.scores.added_clipping <= clipping:
+            return "compatible"
+        return view.verdict
+
+    @property
+    def found(self) -> str:
+        """Every figure on one line."""
+        view = self.decisive
+        return f"{view.outcome.name} ({figures(view.scores)})" if view else self.kind
+
+    @property
+    def message(self) -> str:
+        """One sentence that a user understands."""
+        drawn = f"{_picture(self.drawing)}, decoded by this VAE"
+        if self.kind == "nan":
+            return f"{drawn}: numbers that are not finite, a black or broken picture"
+        view = self.decisive
+        if view is not None:
+            return f"{drawn} and by {self.reference}: {view.outcome.message}"
+        if self.reference is None:
+            return f"{drawn}: {_LOOKS[self.kind]}; there is no other VAE to compare it with"
+        return (
+            f"{drawn}: {_LOOKS[self.kind]}; but {self.reference} gives "
+            f"{_LOOKS[self.reference_kind or 'fine']}, so it cannot judge another"
+        )
+
+
+def _picture(drawing: Drawing) -> str:
+    size = f"{drawing.width} x {drawing.height} pixels"
+    if not drawing.steps:
+        return f"{drawing.text} ({size})"
+    return f"a generated picture ({drawing.text!r}, {drawing.steps} steps, {size})"

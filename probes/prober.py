@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..registry.errors import CannotRun
-from ..registry.measures import Cost, Crossing, CrossTask, Reading, VaeFile
+from ..registry.measures import Cost, Crossing, CrossTask, Reading, Scaling, VaeFile
+from ..registry.naming import shown
+from .budget import Budget
 from .device import choose_device, choose_dtype, out_of_memory_told, peak_memory
+from .loader import Loader
 from .measures.crossing import cross
-from .runners.catalog import load
+from .measures.references import References
+from .needs import to_draw
+
+if TYPE_CHECKING:
+    from ..registry.drawing import (
+        CompareTask,
+        Comparison,
+        Drawing,
+        DrawTask,
+        Generated,
+        ShowTask,
+    )
 
 
 class TorchProber:
     """``registry.ports.Prober`` on torch."""
 
-    def __init__(self, device: str = "auto", dtype: str = "auto") -> None:
-        """Choose the device; raises ``NoDevice`` where it is not there."""
+    def __init__(
+        self, device: str = "auto", dtype: str = "auto", memory: int | None = None
+    ) -> None:
+        """Choose the device, and keep within ``memory`` bytes of it.
+
+        Raises ``NoDevice`` where the device is not there, ``UsageError`` as ``Budget`` does.
+        """
         self._device = choose_device(device)
+        self._asked = dtype
         self._dtype = choose_dtype(dtype, self._device)
+        self._load = Loader(Budget(memory, self._device))
+        self._references = References()
         self._seconds = 0.0
 
     def read(self, vae: VaeFile) -> Reading:
@@ -30,14 +55,43 @@ class TorchProber:
 
         with self._accounted():
             try:
-                return read(vae, load, self._device)
+                return read(vae, self._load, self._device)
             except CannotRun as failure:
                 return Reading(None, None, trouble=failure.message)
 
     def cross(self, task: CrossTask) -> Crossing:
         """The reference's latents decoded by the reference and by the VAE in question."""
         with self._accounted():
-            return cross(task, load, self._device, self._dtype)
+            return cross(task, self._load, self._device, self._dtype, self._references)
+
+    def draw(self, task: DrawTask, watch: Callable[[int, int], None] | None = None) -> Drawing:
+        """A checkpoint's latents, sampled once and kept."""
+        from .generation.drawn import draw
+
+        with self._accounted():
+            self._make_room_to_draw(task)
+            return draw(task, self._device, self._asked, watch)
+
+    def encode(self, image: str, encoder: VaeFile, scaling: Scaling, folder: str) -> Drawing:
+        """A user's picture as the latents that a checkpoint of that scaling would have made."""
+        from .measures.encoding import encode
+
+        with self._accounted():
+            return encode(image, encoder, scaling, folder, self._load, self._device)
+
+    def show(self, task: ShowTask) -> Generated:
+        """Drawn latents decoded by the reference and by the VAE in question."""
+        from .measures.showing import show
+
+        with self._accounted():
+            return show(task, self._load, self._device, self._dtype)
+
+    def compare(self, task: CompareTask) -> Comparison:
+        """Drawn latents through several VAEs, one at a time, beside each other."""
+        from .comparison.task import compare
+
+        with self._accounted():
+            return compare(task, self._load, self._device)
 
     def cost(self) -> Cost:
         """What this prober took so far."""
@@ -46,7 +100,25 @@ class TorchProber:
             str(self._dtype).removeprefix("torch."),
             round(self._seconds, 3),
             peak_memory(self._device),
+            _versions(),
         )
+
+    def _make_room_to_draw(self, task: DrawTask) -> None:
+        """Let VAEs go for the checkpoint, unless there is no limit or nothing to be drawn."""
+        if self._load.budget.limit is None:
+            return
+        from .generation.defaults import recipe_for, sampling_dtype
+        from .generation.drawn import place_of
+        from .generation.kept import recalled
+        from .generation.parts import Checkpoint
+
+        dtype = sampling_dtype(self._asked, self._device)
+        if not task.again and recalled(place_of(task, self._device, dtype)):
+            return
+        told = task.checkpoint
+        usual = recipe_for(Checkpoint(told.name, told.path, told.identity), self._device).width
+        size = to_draw(told.identity, dtype, (task.size or usual) ** 2)
+        self._load.make_room(size, f"drawing with {shown(told.name)}")
 
     @contextmanager
     def _accounted(self) -> Iterator[None]:
@@ -56,3 +128,9 @@ class TorchProber:
                 yield
         finally:
             self._seconds += time.monotonic() - started
+
+
+def _versions() -> dict[str, str]:
+    """Of the libraries that ran anything in this process."""
+    names = ("torch", "diffusers", "transformers")
+    return {name: version(name) for name in names if name in sys.modules}

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
 
 from ...registry.errors import CannotRun
+from ...registry.measures import Scores
 from ...registry.naming import shown
-from .difference import Difference, difference
-from .figures import Field, Figures, Picture, figures, laplacian, luma_of, shown_range
+from ..pictures.planes import Planes
+from .difference import Difference, difference, scores
+from .figures import Figures, Picture, figures_of, planes_of
 from .words import describe, grade
 
 ZOOM = 4
@@ -40,6 +44,9 @@ class Seen:
     words: str
     grade: str
     """What the words tell of: ``fault`` | ``same`` | ``look`` | ``alone``."""
+    scores: Scores | None = None
+    """What the verdict rule looks at; None as for ``difference``, but there, not ``finite``, for a
+    picture that is not finite itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,50 +81,64 @@ def compare(columns: Sequence[Column]) -> Compared:
     """
     if not columns:
         raise CannotRun("there is no picture to compare", "name at least one VAE")
-    counted = [_figures(column) for column in columns]
-    found: list[Difference | None] = [None]
-    found += [
-        difference(columns[0].picture, column.picture, counted[0], own)
-        for column, own in zip(columns[1:], counted[1:], strict=True)
-    ]
-    seen = tuple(
-        Seen(column, own, beside, describe(own, beside), grade(own, beside))
-        for column, own, beside in zip(columns, counted, found, strict=True)
-    )
+    first = _Counted.of(columns[0])
+    others = (_Counted.of(column).beside(first) for column in columns[1:])
+    seen = (_seen(columns[0], first.figures), *others)
     return Compared(seen, _most_detailed(seen))
 
 
-def _figures(column: Column) -> Figures:
-    try:
-        return figures(column.picture)
-    except CannotRun as failure:
-        raise CannotRun(f"{shown(column.name)}: {failure.message}") from None
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A picture while it is compared: its planes are let go before the next one's are made."""
+
+    column: Column
+    planes: Planes
+    figures: Figures
+
+    @classmethod
+    def of(cls, column: Column) -> _Counted:
+        try:
+            planes = planes_of(column.picture)
+        except CannotRun as failure:
+            raise CannotRun(f"{shown(column.name)}: {failure.message}") from None
+        return cls(column, planes, figures_of(column.picture, planes))
+
+    def beside(self, first: _Counted) -> Seen:
+        pair = (first.planes, self.planes, first.figures, self.figures)
+        told = scores(*pair)
+        return _seen(self.column, self.figures, difference(*pair, told), told)
+
+
+def _seen(
+    column: Column,
+    own: Figures,
+    beside: Difference | None = None,
+    told: Scores | None = None,
+) -> Seen:
+    return Seen(column, own, beside, describe(own, beside), grade(own, beside), told)
 
 
 def _most_detailed(seen: Sequence[Seen]) -> Box:
     """Where a window of a ``ZOOM``th of the sides holds the most of the Laplacian's energy, an
     eighth within its edges, so that what is there stands in its middle."""
     chosen = next((one for one in seen if one.figures.kind == "fine"), seen[0])
-    luma = luma_of(shown_range(chosen.column.picture))
-    height, width = luma.shape
+    edges = planes_of(chosen.column.picture).edges[0]
+    height, width = chosen.figures.height, chosen.figures.width
     high, wide = max(1, height // ZOOM), max(1, width // ZOOM)
-    energy = np.pad(np.square(laplacian(luma)), 1) if min(luma.shape) > 2 else luma * 0
-    inset = (high // 8, wide // 8)
-    energy = _without_border(energy, *inset)
-    sums = _window_sums(energy, high - 2 * inset[0], wide - 2 * inset[1])
-    top, left = np.unravel_index(int(sums.argmax()), sums.shape)
-    return Box(float(left) / width, float(top) / height, wide / width, high / height)
+    energy = torch.zeros(height, width, dtype=torch.float64)
+    if edges.numel():
+        energy[1:-1, 1:-1] = edges.double().square_()
+    down, across = high // 8, wide // 8
+    inner = energy[down : height - down, across : width - across]
+    sums = _window_sums(inner, high - 2 * down, wide - 2 * across)
+    top, left = divmod(int(sums.argmax()), sums.shape[1])
+    return Box(left / width, top / height, wide / width, high / height)
 
 
-def _without_border(field: Field, down: int, across: int) -> Field:
-    return field[down : field.shape[0] - down, across : field.shape[1] - across]
-
-
-def _window_sums(field: Field, high: int, wide: int) -> Field:
+def _window_sums(field: Tensor, high: int, wide: int) -> Tensor:
     """Sums over every window of that size, from the running sums along both axes."""
-    running = np.pad(field.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    sums: Field = (
+    running = pad(field.cumsum(0).cumsum(1), (1, 0, 1, 0))
+    return (
         running[high:, wide:] - running[:-high, wide:] - running[high:, :-wide]
         + running[:-high, :-wide]
     )  # fmt: skip
-    return sums

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-import torch
+from torch import Tensor
 
+from ...registry.measures import Scores
 from ..pictures import pixels
-from .figures import Cast, Field, Figures, Picture, cast_of, laplacian, luma_of, pooled, shown_range
+from ..pictures.planes import Planes
+from .figures import Cast, Figures, cast_of
 
 SMALLEST = 16
 """Pixels on the shorter side that the measures need: SSIM's window has 11, colours are compared in
 blocks of 8."""
-_FAINT = 0.01
-"""Standard deviation over blocks of 8 pixels below which a first picture has nothing that could
-correlate; the same bound as in ``pixels.compare``."""
 _NO_PICTURE = ("nan", "black", "flat")
 """Kinds of a first picture that nothing can be compared with."""
 
@@ -55,46 +54,50 @@ class Difference:
     """Colour that lies over this picture beyond what a gain of the first's colours makes."""
 
 
-def difference(
-    first: Picture, other: Picture, of_first: Figures, of_other: Figures
-) -> Difference | None:
-    """``other`` beside ``first``, both [3, H, W] in 0..1.
+def scores(first: Planes, other: Planes, of_first: Figures, of_other: Figures) -> Scores | None:
+    """``pixels.scored`` of one picture beside another.
 
-    None where there is nothing to compare: sizes differ or are tiny, the first picture is not
-    finite, black or without light and dark, or the other is not finite.
+    None where there is nothing to compare: sizes differ or are tiny, or the first picture is not
+    finite, black or without light and dark. Scores that are not ``finite`` where only the other
+    picture is not.
     """
     size = (of_first.width, of_first.height)
     if size != (of_other.width, of_other.height) or min(size) < SMALLEST:
         return None
-    if of_first.kind in _NO_PICTURE or of_other.non_finite:
+    if of_first.kind in _NO_PICTURE or pixels.variety_of(first)[0] < pixels.FLAT:
         return None
-    base, seen = shown_range(first), shown_range(other)
-    light, colour = pixels.variety(_batch(base))
-    if light < _FAINT:
+    return pixels.unscored() if of_other.non_finite else pixels.scored(first, other)
+
+
+def difference(
+    first: Planes,
+    other: Planes,
+    of_first: Figures,
+    of_other: Figures,
+    beside: Scores | None,
+) -> Difference | None:
+    """``other`` beside ``first``, given their ``scores``; None where those tell nothing."""
+    if beside is None or not beside.finite:
         return None
-    scores, coloured = pixels.compare(_batch(base), _batch(seen)), colour >= _FAINT
-    gain = scores.chroma_slope if coloured else 1
+    coloured = pixels.variety_of(first)[1] >= pixels.FLAT
+    gain = beside.chroma_slope if coloured else 1
     return Difference(
-        psnr=scores.psnr,
-        ssim=scores.ssim,
-        luma_correlation=scores.luma_correlation,
-        luma_gain=scores.luma_slope,
+        psnr=beside.psnr,
+        ssim=beside.ssim,
+        luma_correlation=beside.luma_correlation,
+        luma_gain=beside.luma_slope,
         coloured=coloured,
-        chroma_correlation=scores.chroma_correlation,
-        chroma_gain=scores.chroma_slope,
-        colourfulness_gain=scores.colourfulness_ratio,
-        contrast_gain=scores.contrast_ratio,
+        chroma_correlation=beside.chroma_correlation,
+        chroma_gain=beside.chroma_slope,
+        colourfulness_gain=beside.colourfulness_ratio,
+        contrast_gain=beside.contrast_ratio,
         sharpness_gain=_ratio(of_other.sharpness, of_first.sharpness),
-        detail_correlation=_shared_detail(base, seen),
+        detail_correlation=_shared_detail(first.coarse_edges, other.coarse_edges),
         brightness_shift=of_other.brightness - of_first.brightness,
         added_grain=of_other.grain - of_first.grain,
         added_clipping=of_other.clipped - of_first.clipped,
-        cast=cast_of(seen.mean((1, 2)) - gain * base.mean((1, 2))),
+        cast=cast_of(other.means[0] - gain * first.means[0]),
     )
-
-
-def _batch(plain: Field) -> torch.Tensor:
-    return torch.from_numpy(plain * 2 - 1)[None]
 
 
 def _ratio(other: float, first: float) -> float:
@@ -102,7 +105,6 @@ def _ratio(other: float, first: float) -> float:
     return (other + 1e-3) / (first + 1e-3)
 
 
-def _shared_detail(base: Field, seen: Field) -> float:
-    one, two = (laplacian(pooled(luma_of(plain), 2)) for plain in (base, seen))
-    whole = float(np.sqrt(np.square(one).sum() * np.square(two).sum()))
+def _shared_detail(one: Tensor, two: Tensor) -> float:
+    whole = math.sqrt(float(one.square().sum()) * float(two.square().sum()))
     return float((one * two).sum()) / whole if whole > 1e-9 else 1.0

@@ -8,21 +8,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...registry.errors import CannotRun
+from ..pictures.planes import BLOCK, END, Planes, deviation
 from .limits import Limits, limits
 
 Picture: TypeAlias = "NDArray[np.floating]"
 """[3, H, W], red, green and blue; black is 0 and white is 1, numbers beyond them are clipped."""
-Field: TypeAlias = NDArray[np.float64]
-
-LUMA = (0.299, 0.587, 0.114)
-"""ITU-R BT.601, 2.5.1."""
-_END = 0.5 / 255
-"""Nearer than this to 0 or 1, an 8-bit picture shows the end itself."""
-_POOL = 8
-"""Pixels to a latent in most families: noise in latents shows at this size."""
 HUES = ("red", "orange", "yellow", "lime", "green", "teal", "cyan", "azure", "blue", "violet",
         "magenta", "pink")  # fmt: skip
 """Every 30 degrees of the colour circle, from red."""
@@ -90,7 +85,7 @@ class Figures:
 
 def _scattered(seen: Figures, bars: Limits) -> bool:
     """Whether there are blocks enough to tell that they have nothing to do with each other."""
-    enough = min(seen.width, seen.height) // _POOL >= bars["fewest_blocks"]
+    enough = min(seen.width, seen.height) // BLOCK >= bars["fewest_blocks"]
     return enough and seen.coarse_smoothness < bars["garbled_coarse_smoothness"]
 
 
@@ -116,103 +111,79 @@ KINDS: tuple[tuple[str, Callable[[Figures, Limits], bool]], ...] = (
 
 def figures(picture: Picture) -> Figures:
     """The figures of a picture; raises ``CannotRun`` for what is no picture."""
-    _require_picture(picture)
-    finite = np.isfinite(picture)
-    plain = shown_range(picture)
-    luma = luma_of(plain)
-    contrast = float(luma.std())
-    low, high = plain < _END, plain > 1 - _END
-    black, white = low.all(0), high.all(0)
-    at_end = (low | high).any(0)
+    return figures_of(picture, planes_of(picture))
+
+
+def figures_of(picture: Picture, planes: Planes) -> Figures:
+    """As ``figures``, of a picture whose ``planes_of`` are at hand."""
+    black, white = planes.dark.all(1), planes.bright.all(1)
+    at_end = (planes.dark | planes.bright).any(1)
+    colours, contrast = planes.colours, float(planes.contrast)
     return Figures(
         width=picture.shape[2],
         height=picture.shape[1],
-        non_finite=1 - float(finite.mean()),
-        black=float(black.mean()),
-        white=float(white.mean()),
-        clipped=float(at_end.mean()),
-        burnt=float((at_end & ~black & ~white).mean()),
-        brightness=float(luma.mean()),
+        non_finite=1 - np.count_nonzero(np.isfinite(picture)) / picture.size,
+        black=_share(black),
+        white=_share(white),
+        clipped=_share(at_end),
+        burnt=_share(at_end & ~black & ~white),
+        brightness=float(planes.luma.mean()),
         contrast=contrast,
-        spread=float(plain.std((1, 2)).max()),
-        colourfulness=_colourfulness(plain),
-        saturation=float(np.ptp(plain, axis=0).mean()),
-        sharpness=math.sqrt(_energy(luma) * _energy(pooled(luma, 2))) / max(contrast, _END),
-        grain=_grain(luma),
-        smoothness=_neighbours(plain),
-        coarse_smoothness=_neighbours(pooled(plain, _POOL)),
-        cast=cast_of(plain.mean((1, 2))),
+        spread=float(deviation(colours.flatten(2)).max()),
+        colourfulness=255 * float(planes.colourfulness),
+        saturation=float((colours.amax(1) - colours.amin(1)).mean()),
+        sharpness=math.sqrt(_energy(planes.edges) * _energy(planes.coarse_edges))
+        / max(contrast, END),
+        grain=_grain(planes.edges),
+        smoothness=_neighbours(colours),
+        coarse_smoothness=_neighbours(planes.blocks),
+        cast=cast_of(planes.means[0]),
     )
 
 
-def shown_range(picture: Picture) -> Field:
-    """The picture as a screen shows it: float64 in 0..1, NaN as black."""
-    plain = np.asarray(picture, np.float64)
-    return np.nan_to_num(plain, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+def planes_of(picture: Picture) -> Planes:
+    """The picture as a screen shows it, NaN as black; raises ``CannotRun`` for what is none."""
+    shape: tuple[int, ...] = getattr(picture, "shape", ())
+    if len(shape) != 3 or shape[0] != 3 or not all(shape) or picture.dtype.kind != "f":
+        extents = " x ".join(map(str, shape)) or "nothing"
+        raise CannotRun(f"{extents} is no picture: 3 colours x height x width were expected")
+    return Planes(torch.from_numpy(shown_range(picture)).unsqueeze(0))
 
 
-def luma_of(plain: Field) -> Field:
-    """Brightness as seen, [H, W]."""
-    luma: Field = np.tensordot(np.array(LUMA), plain, 1)
-    return luma
+def shown_range(picture: Picture) -> NDArray[np.float32]:
+    """The picture as a screen shows it: float32 in 0..1, NaN as black."""
+    plain = np.clip(picture, 0, 1).astype(np.float32, order="C", copy=False)
+    return np.nan_to_num(plain, copy=False)
 
 
-def laplacian(field: Field) -> Field:
-    """4-neighbour Laplacian of [H, W], without the border; empty below 3 pixels."""
-    inner = field[1:-1, 1:-1]
-    around = field[:-2, 1:-1] + field[2:, 1:-1] + field[1:-1, :-2] + field[1:-1, 2:]
-    return around - 4 * inner
-
-
-def pooled(field: Field, size: int) -> Field:
-    """Means over whole squares of ``size`` pixels, on the last two axes."""
-    height, width = (extent // size for extent in field.shape[-2:])
-    whole = field[..., : height * size, : width * size]
-    squares = whole.reshape(*field.shape[:-2], height, size, width, size)
-    means: Field = squares.mean((-3, -1))
-    return means
-
-
-def cast_of(colour: Field) -> Cast:
+def cast_of(colour: Tensor) -> Cast:
     """Hue and distance from grey of an RGB colour, or of the difference of two."""
-    red, green, blue = (float(part) for part in colour)
+    red, green, blue = colour.tolist()
     across, along = red - (green + blue) / 2, math.sqrt(0.75) * (green - blue)
     place = round(math.degrees(math.atan2(along, across)) / 30) % len(HUES)
     return Cast(HUES[place], math.hypot(across, along))
 
 
-def _require_picture(picture: Picture) -> None:
-    shape: tuple[int, ...] = getattr(picture, "shape", ())
-    if len(shape) != 3 or shape[0] != 3 or not all(shape) or picture.dtype.kind != "f":
-        extents = " x ".join(map(str, shape)) or "nothing"
-        raise CannotRun(f"{extents} is no picture: 3 colours x height x width were expected")
+def _share(which: Tensor) -> float:
+    return int(which.count_nonzero()) / which.numel()
 
 
-def _colourfulness(plain: Field) -> float:
-    red, green, blue = plain * 255
-    across, along = red - green, (red + green) / 2 - blue
-    spread = math.sqrt(across.var() + along.var())
-    return spread + 0.3 * math.hypot(across.mean(), along.mean())
+def _energy(edges: Tensor) -> float:
+    return math.sqrt(float(edges.square().mean())) if edges.numel() else 0.0
 
 
-def _energy(luma: Field) -> float:
-    edges = laplacian(luma)
-    return float(np.sqrt(np.square(edges).mean())) if edges.size else 0.0
-
-
-def _grain(luma: Field) -> float:
-    edges = laplacian(luma)
+def _grain(edges: Tensor) -> float:
     # 1.4826 medians are a standard deviation; the kernel's squares add up to 20.
-    return float(np.median(np.abs(edges))) * 1.4826 / math.sqrt(20) if edges.size else 0.0
+    return float(edges.abs().median()) * 1.4826 / math.sqrt(20) if edges.numel() else 0.0
 
 
-def _neighbours(plain: Field) -> float:
+def _neighbours(colours: Tensor) -> float:
     """Correlation with the neighbours to the right and below, over all channels; 1 where there is
     nothing to tell it from."""
-    if min(plain.shape) < 2:
+    if min(colours.shape[1:]) < 2:
         return 1.0
-    centred = plain - plain.mean((1, 2), keepdims=True)
-    pairs = ((centred[:, :, 1:], centred[:, :, :-1]), (centred[:, 1:], centred[:, :-1]))
+    centred = colours - colours.mean((2, 3), keepdim=True)
+    pairs = ((centred[..., 1:], centred[..., :-1]), (centred[..., 1:, :], centred[..., :-1, :]))
     shared = sum(float((one * two).sum()) for one, two in pairs)
-    whole = sum(float((one**2 + two**2).sum()) / 2 for one, two in pairs)
-    return shared / whole if whole > plain.size * _END**2 else 1.0
+    whole = sum(float(one.square().sum() + two.square().sum()) / 2 for one, two in pairs)
+    return shared / whole if whole > colours.numel() * END**2 else 1.0

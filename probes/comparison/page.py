@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Sequence
 from functools import cache
 from html import escape
@@ -12,10 +11,10 @@ from pathlib import Path
 from string import Template
 
 from ...registry.naming import shown
-from ..pictures.sheet import _write_whole
+from ..pictures.writing import png, require_pillow, write_whole
 from .captions import Line, lines
 from .compared import Compared, Seen
-from .sheet import image_of, require_pillow
+from .sheet import image_of
 
 _PARTS = Path(__file__).parent / "page"
 
@@ -29,7 +28,7 @@ def write_page(path: str, compared: Compared, captions: Sequence[str] = ()) -> N
     ``NoSpace`` and ``Unreadable`` where it cannot be written.
     """
     require_pillow("a comparison page")
-    _write_whole(path, page(compared, captions).encode())
+    write_whole(path, page(compared, captions).encode(), "comparison page")
 
 
 def page(compared: Compared, captions: Sequence[str] = ()) -> str:
@@ -99,9 +98,8 @@ def _row(line: Line) -> str:
 
 def _source(seen: Seen) -> str:
     """The picture as a PNG in a data: address."""
-    encoded = io.BytesIO()
-    image_of(seen.column.picture).save(encoded, "PNG", optimize=False, compress_level=3)
-    return f"data:image/png;base64,{base64.b64encode(encoded.getvalue()).decode()}"
+    encoded = base64.b64encode(png(image_of(seen.column.picture)))
+    return f"data:image/png;base64,{encoded.decode()}"
 
 
 def _safe(text: str) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...registry.errors import INSTALL_PROBES, MissingDependency
-from ..pictures.sheet import _font, _plain, _shortened, _write_whole
+from ..pictures.lettering import LINE, drawable, font, shortened
+from ..pictures.writing import png, require_pillow, write_whole
 from .captions import lines
-from .compared import Box, Compared, Seen
+from .compared import Compared, Seen
 from .figures import Picture, shown_range
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-    from ..pictures.sheet import Font
+    from ..pictures.lettering import Font
 
     Colour = tuple[int, int, int]
 
@@ -33,8 +32,6 @@ _GRADES = {
     "alone": _INK, "same": (96, 201, 120), "look": (90, 184, 230), "fault": (240, 92, 92),
 }  # fmt: skip
 _SIZES = {"headline": 26, "name": 18, "words": 16, "small": 14}
-_LINE = 1.4
-"""Distance of lines in font sizes."""
 _TIED = "\0%"
 """A percent sign that stays with its number."""
 _MOST_LINES = 5
@@ -49,20 +46,7 @@ def write_sheet(path: str, compared: Compared, captions: Sequence[str] = ()) -> 
     ``NoSpace`` and ``Unreadable`` where it cannot be written.
     """
     require_pillow("a comparison sheet")
-    encoded = io.BytesIO()
-    _Sheet(compared, captions).drawn().save(encoded, "PNG", optimize=False, compress_level=6)
-    _write_whole(path, encoded.getvalue())
-
-
-def require_pillow(what: str) -> None:
-    """Raises ``MissingDependency``, naming what needs pillow, where it is not installed."""
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        raise MissingDependency(
-            f"{what} needs pillow, which is not installed",
-            f"install it with: {INSTALL_PROBES}",
-        ) from None
+    write_whole(path, png(_Sheet(compared, captions).drawn()), "comparison sheet")
 
 
 def image_of(picture: Picture) -> Image:
@@ -71,14 +55,6 @@ def image_of(picture: Picture) -> Image:
 
     pixels = np.rint(shown_range(picture) * 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-
-
-def image_in(picture: Picture, box: Box, width: int, height: int) -> Image:
-    """The part of the picture that lies in the box, its pixels enlarged as squares."""
-    from PIL import Image
-
-    image = image_of(picture)
-    return image.crop(box.within(*image.size)).resize((width, height), Image.Resampling.NEAREST)
 
 
 class _Place(NamedTuple):
@@ -96,7 +72,7 @@ class _Sheet:
 
     def __init__(self, compared: Compared, captions: Sequence[str]) -> None:
         self._cells, self._box, self._captions = compared.columns, compared.detail, captions
-        self._fonts: dict[str, Font] = {name: _font(size) for name, size in _SIZES.items()}
+        self._fonts: dict[str, Font] = {name: font(size) for name, size in _SIZES.items()}
         first = compared.columns[0].figures
         shape = min(max(first.height / first.width, 0.25), 2)
         self._frame = (_WIDTH, round(_WIDTH * shape))
@@ -150,16 +126,15 @@ class _Sheet:
         """The whole with a frame around the detail, and the detail below it."""
         from PIL import Image, ImageOps
 
-        whole = ImageOps.contain(
-            image_of(cell.column.picture), self._frame, Image.Resampling.BICUBIC
-        )
+        image = image_of(cell.column.picture)
+        whole = ImageOps.contain(image, self._frame, Image.Resampling.BICUBIC)
         sheet.paste(whole, place)
         left, top, right, bottom = self._box.within(*whole.size)
         corners = (place.left + left, place.top + top, place.left + right, place.top + bottom)
         pen.rectangle(corners, outline=_INK)
         place = place.below(self._frame[1] + _INSET)
-        detail = image_in(cell.column.picture, self._box, *self._frame)
-        sheet.paste(detail, place)
+        detail = image.crop(self._box.within(*image.size))
+        sheet.paste(detail.resize(self._frame, Image.Resampling.NEAREST), place)
         return place.below(self._frame[1] + _INSET)
 
     def _says(self, pen: ImageDraw, place: _Place, cell: Seen, words: Sequence[str]) -> None:
@@ -176,11 +151,11 @@ class _Sheet:
 
     def _wrapped(self, words: str) -> list[str]:
         """The words in lines of a cell's width; what is too long ends in dots."""
-        font, made = self._fonts["words"], [""]
-        for word in _plain(words).replace(" %", _TIED).split(" "):
+        letters, made = self._fonts["words"], [""]
+        for word in drawable(words).replace(" %", _TIED).split(" "):
             word = word.replace(_TIED, " %")
             longer = f"{made[-1]} {word}".strip()
-            if font.getlength(longer) <= _WIDTH or not made[-1]:
+            if letters.getlength(longer) <= _WIDTH or not made[-1]:
                 made[-1] = longer
             else:
                 made.append(word)
@@ -195,9 +170,9 @@ class _Sheet:
         colour: Colour,
         room: int = _WIDTH,
     ) -> None:
-        font = self._fonts[kind]
-        pen.text(place, _shortened(_plain(text), font, room), fill=colour, font=font)
+        letters = self._fonts[kind]
+        pen.text(place, shortened(drawable(text), letters, room), fill=colour, font=letters)
 
 
 def _step(kind: str) -> int:
-    return round(_SIZES[kind] * _LINE)
+    return round(_SIZES[kind] * LINE)

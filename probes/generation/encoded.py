@@ -45,20 +45,33 @@ class Prompt:
     """[1, width], for SDXL's kind alone."""
 
 
-def layers(checkpoint: Checkpoint, ids: tuple[int, ...]) -> tuple[Layers, ...]:
+def layers(
+    checkpoint: Checkpoint,
+    ids: tuple[int, ...],
+    texts: tuple[Part, ...] | None = None,
+    xl: bool = False,
+) -> tuple[Layers, ...]:
     """Every layer's output for a prompt, one entry a text encoder, normalised as it is used.
 
-    Raises ``UsageError`` for ids that the encoder does not know, else as ``parts_of`` and
+    By default the encoders that draw; others are given as ``texts``, with whether they are used
+    as SDXL uses its own. Draws nothing, so diffusers is needed for open_clip's names alone. Raises
+    ``UsageError`` for ids that the encoder does not know, else as ``parts_of`` and
     ``load_text_encoder`` do.
     """
-    parts = parts_of(checkpoint)
-    with libraries(), fitting(checkpoint.name), room_for("the text encoder", _CPU, _HINT):
+    if texts is None:
+        parts = parts_of(checkpoint)
+        texts, xl = parts.texts, parts.xl
+    with (
+        libraries("transformers"),
+        fitting(checkpoint.name),
+        room_for("the text encoder", _CPU, _HINT),
+    ):
         return tuple(
             Layers(
                 part.architecture,
-                tuple(state[0].numpy() for state in _seen(network, ids, part, parts.xl).states),
+                tuple(state[0].numpy() for state in _seen(network, ids, part, xl).states),
             )
-            for part, network in _loaded(checkpoint, parts)
+            for part, network in _loaded(checkpoint, texts)
         )
 
 
@@ -71,7 +84,7 @@ def encode(
     """
     asked = [(ids, r.clip_skip or 0) for r in recipes for ids in (r.ids, r.negative_ids)]
     made: list[list[Prompt]] = [[] for _ in asked]
-    for part, network in _loaded(checkpoint, parts):
+    for part, network in _loaded(checkpoint, parts.texts):
         for row, (ids, skip) in zip(made, asked, strict=True):
             row.append(_prompt(network, ids, skip, part, parts.xl))
     joined = [_joined(row) for row in made]
@@ -84,9 +97,9 @@ class _Seen:
     pooled: Tensor | None
 
 
-def _loaded(checkpoint: Checkpoint, parts: Parts) -> Iterator[tuple[Part, nn.Module]]:
+def _loaded(checkpoint: Checkpoint, texts: tuple[Part, ...]) -> Iterator[tuple[Part, nn.Module]]:
     """Each text encoder in turn; the one before is let go first."""
-    for part in parts.texts:
+    for part in texts:
         yield part, load_text_encoder(checkpoint, part, _CPU)
 
 
@@ -94,7 +107,7 @@ def _prompt(network: nn.Module, ids: tuple[int, ...], skip: int, part: Part, xl:
     """One encoder's share of a prompt at a clip skip, which SDXL counts from the last but one."""
     seen = _seen(network, ids, part, xl)
     back = skip + (2 if xl else 1)
-    if not 1 <= back <= len(seen.states):
+    if skip < 0 or back > len(seen.states):
         most = len(seen.states) - (2 if xl else 1)
         raise UsageError(
             f"{shown(part.architecture)} has no layer at clip skip {skip}", f"use 0 to {most}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import Any, Protocol
 
 import torch
@@ -23,6 +24,8 @@ from .recipes import Recipe
 
 Watch = Callable[[int, int], None]
 """Told after every step which one it was and of how many; ``KeyboardInterrupt`` ends it all."""
+
+_LIBRARIES = ("diffusers", "transformers")
 
 
 class Engine(Protocol):
@@ -78,15 +81,20 @@ def noise(
 
 
 @contextmanager
-def libraries() -> Iterator[None]:
-    """diffusers and transformers, quiet within; ``MissingDependency`` where one is not there."""
+def libraries(*names: str) -> Iterator[None]:
+    """Those libraries, by default diffusers and transformers, quiet within.
+
+    Raises ``MissingDependency`` where one is not there.
+    """
     try:
-        from diffusers.utils import logging as diffusers_log
-        from transformers.utils import logging as transformers_log
+        logs = [import_module(f"{name}.utils").logging for name in names or _LIBRARIES]
     except ImportError as error:
         raise _missing(error) from error
-    with _quiet(diffusers_log), _quiet(transformers_log), warnings.catch_warnings():
+    with ExitStack() as stack:
+        for log in logs:
+            stack.enter_context(_quiet(log))
         # What these libraries are about to rename is no news for those who draw.
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", FutureWarning)
         try:
             yield

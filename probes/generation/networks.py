@@ -78,7 +78,7 @@ def bare_unet(config: Config, model: str) -> nn.Module:
 
 def bare_text_encoder(config: Config, model: str) -> nn.Module:
     """A CLIPTextModel, with its projection where the config has one, without values; raises so."""
-    with libraries():
+    with libraries("transformers"):
         from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
     kept: dict[str, Any] = {key: config[key] for key in _TEXT_FIGURES if key in config}
     named = config.get("architectures")

@@ -113,6 +113,34 @@ def parts_of(checkpoint: Checkpoint) -> Parts:
     return Parts(unet, texts, schedule, notes)
 
 
+def clip_texts_of(checkpoint: Checkpoint) -> tuple[Part, ...]:
+    """The text encoders of CLIP's kind, whatever they serve; empty where there is none.
+
+    Reads headers and configs alone. Raises ``CannotRun`` for a config that describes none,
+    ``NotFound`` and ``FileError``.
+    """
+    folder = is_folder(checkpoint.path)
+    configs = read_configs(checkpoint.path) if folder else _shipped_texts()
+    found = []
+    for component in checkpoint.identity.components:
+        called = component.prefix.rstrip("/") if folder else component.architecture
+        config = configs.get(called, {})
+        clip = component.role == "text_encoder" and config.get("model_type") == "clip_text_model"
+        if clip and component.tensors:
+            _require_sane(config, f"{shown(checkpoint.name)}'s config of {shown(called)}")
+            found.append(_part(component, config))
+    return tuple(found)
+
+
+def _shipped_texts() -> Configs:
+    """Those that ship, by the text encoder's architecture."""
+    return {
+        architecture: configs_of(row.name)[part]
+        for row in reversed(SHIPPED.values())
+        for part, architecture in row.texts.items()
+    }
+
+
 def has_unet(checkpoint: Checkpoint) -> bool:
     """Whether the denoiser is a UNet, which is drawn with part by part, or there is none at all."""
     denoiser = checkpoint.identity.component("denoiser")

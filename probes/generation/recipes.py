@@ -11,6 +11,10 @@ BOS, EOS = 49406, 49407
 VOCABULARY = 49408
 MULTIPLE = 64
 """Sides are multiples of it: every UNet here halves the latents, an eighth of that, thrice."""
+LARGEST = 4096
+"""Pixels beyond which no model was trained, and attention takes more memory than machines have."""
+MOST_STEPS = 1000
+"""Of noise in training (``num_train_timesteps`` of the published scheduler_config.json)."""
 SMALLEST = 256
 """Pixels below which the large models draw nothing that can be recognised."""
 

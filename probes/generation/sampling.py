@@ -15,7 +15,7 @@ from .by_unet import UnetEngine
 from .engine import Engine, Stepped, Watch, fitting, libraries
 from .offloading import Way, ways
 from .parts import Checkpoint, has_unet
-from .recipes import MULTIPLE, Recipe
+from .recipes import LARGEST, MOST_STEPS, MULTIPLE, Recipe
 from .whole import WholeEngine
 
 if TYPE_CHECKING:
@@ -142,11 +142,13 @@ class _Drawing:
 
 
 def _require_drawable(recipe: Recipe) -> None:
-    if recipe.steps < 1:
-        raise UsageError("a picture takes at least one step", "use 4 to 50 steps")
+    if not 1 <= recipe.steps <= MOST_STEPS:
+        raise UsageError(f"a picture takes 1 to {MOST_STEPS} steps", "use 4 to 50 steps")
+    if not 0 <= recipe.seed < 1 << 63:
+        raise UsageError(f"{shown(str(recipe.seed), 30)} is no seed", "use 0 or a larger number")
     for side in (recipe.width, recipe.height):
-        if side < MULTIPLE or side % MULTIPLE:
+        if not MULTIPLE <= side <= LARGEST or side % MULTIPLE:
             raise UsageError(
                 f"no picture of {recipe.width} x {recipe.height} pixels can be drawn",
-                f"use sides that are multiples of {MULTIPLE}",
+                f"use sides that are multiples of {MULTIPLE}, at most {LARGEST}",
             )

@@ -27,7 +27,9 @@ class Watch:
         low, high = torch.aminmax(output.detach())
         largest = torch.maximum(-low, high).float()
         known = self._extremes.get(block)
-        self._extremes[block] = largest if known is None else torch.maximum(known, largest)
+        if known is not None:  # A decode that found no room on one device went on on another.
+            largest = torch.maximum(known.to(largest.device), largest)
+        self._extremes[block] = largest
 
     def largest(self) -> tuple[str, float] | None:
         """The block with the largest output and its size, infinite for any NaN; None if blind."""

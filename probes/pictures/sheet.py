@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import io
-import os
-import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ...registry.errors import INSTALL_PROBES, MissingDependency, NoSpace, Unreadable
-from ...registry.naming import shown
+from .lettering import LINE, drawable, font, shortened
 from .pixels import unit_range
+from .writing import png, require_pillow, write_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
-    Font = FreeTypeFont | ImageFont
-
-_WIDTH, _GAP, _MARGIN = 224, 14, 28
-"""Of a column, between columns and rows, and around the whole, in pixels."""
+COLUMN = 224
+"""The usual width of a column, in pixels."""
+_GAP, _MARGIN = 14, 28
+"""Between columns and rows, and around the whole, in pixels."""
 _GROUND, _INK, _FAINT, _RULE = (24, 25, 28), (236, 236, 238), (152, 154, 162), (58, 60, 66)
 _GOOD, _LOOK, _FAULT, _BAD = (96, 201, 120), (90, 184, 230), (240, 178, 74), (240, 92, 92)
 _COLOURS = {
@@ -34,8 +28,6 @@ _COLOURS = {
     "degraded": _FAULT, "broken": _BAD, "nan": _BAD, "not trusted": _BAD, "own decode": _FAINT,
 }  # fmt: skip
 _SIZES = {"headline": 24, "name": 16, "word": 22, "small": 14}
-_LINE = 1.4
-"""Distance of lines in font sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,65 +45,38 @@ class Column:
     """Short lines of figures."""
 
 
-def write_sheet(path: str, captions: Sequence[str], columns: Sequence[Column]) -> None:
+def write_sheet(
+    path: str, captions: Sequence[str], columns: Sequence[Column], width: int = COLUMN
+) -> None:
     """Write the strip as a PNG, whole or not at all, making its folder; one row for each picture.
 
     The first caption is the headline. Names are shortened to their column, and letters that
     Pillow's own font lacks are shown as ``?``. The same input gives the same bytes. Raises
     ``MissingDependency`` without pillow, ``NoSpace`` and ``Unreadable`` where it cannot be written.
     """
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        raise MissingDependency(
-            "a picture strip needs pillow, which is not installed",
-            f"install it with: {INSTALL_PROBES}",
-        ) from None
-    encoded = io.BytesIO()
-    _Sheet(captions, columns).drawn().save(encoded, "PNG", optimize=False, compress_level=6)
-    _write_whole(path, encoded.getvalue())
-
-
-def _write_whole(path: str, content: bytes) -> None:
-    partial = f"{path}.{os.getpid()}.part"
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(partial, "wb") as file:
-            file.write(content)
-        os.replace(partial, path)
-    except OSError as failure:
-        with suppress(OSError):
-            os.unlink(partial)
-        if failure.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(
-                f"the disk of {shown(path)} is full: the picture strip was not written",
-                "make room, or name another folder with --out",
-            ) from None
-        raise Unreadable(
-            f"the picture strip {shown(path)} cannot be written: {failure.strerror or failure}",
-            "name a folder that you may write to with --out",
-        ) from None
+    require_pillow("a picture strip")
+    write_whole(path, png(_Sheet(captions, columns, width).drawn()), "picture strip")
 
 
 class _Sheet:
     """One strip being laid out: columns of equal width below a headline."""
 
-    def __init__(self, captions: Sequence[str], columns: Sequence[Column]) -> None:
-        self._captions, self._columns = captions, columns
-        self._fonts = {name: _font(size) for name, size in _SIZES.items()}
-        self._rows = [_thumbnails(column.pictures) for column in columns]
+    def __init__(self, captions: Sequence[str], columns: Sequence[Column], width: int) -> None:
+        self._captions, self._columns, self._width = captions, columns, width
+        self._fonts = {name: font(size) for name, size in _SIZES.items()}
+        self._rows = [_thumbnails(column.pictures, width) for column in columns]
 
     def drawn(self) -> Image:
         from PIL import Image, ImageDraw
 
         top, below = self._heights()
-        width = 2 * _MARGIN + len(self._columns) * (_WIDTH + _GAP) - _GAP
+        width = 2 * _MARGIN + len(self._columns) * (self._width + _GAP) - _GAP
         pictures = sum(thumbnail.height + _GAP for thumbnail in self._rows[0])
         sheet = Image.new("RGB", (width, top + pictures + below), _GROUND)
         pen = ImageDraw.Draw(sheet)
         self._head(pen, width)
         for place, column in enumerate(self._columns):
-            left = _MARGIN + place * (_WIDTH + _GAP)
+            left = _MARGIN + place * (self._width + _GAP)
             self._titles(pen, left, top, column)
             y = top
             for thumbnail in self._rows[place]:
@@ -130,10 +95,10 @@ class _Sheet:
         return _MARGIN + head + _step("small") + _step("name") + 6, below + _MARGIN
 
     def _head(self, pen: ImageDraw, width: int) -> None:
-        y = _MARGIN
+        y, room = _MARGIN, width - 2 * _MARGIN
         for number, caption in enumerate(self._captions):
             kind = "small" if number else "headline"
-            self._write(pen, (_MARGIN, y), caption, kind, _FAINT if number else _INK, width)
+            self._write(pen, (_MARGIN, y), caption, kind, _FAINT if number else _INK, room)
             y += _step(kind)
 
     def _titles(self, pen: ImageDraw, left: int, top: int, column: Column) -> None:
@@ -157,54 +122,27 @@ class _Sheet:
         text: str,
         kind: str,
         colour: tuple[int, int, int],
-        width: int = _WIDTH,
+        room: int | None = None,
     ) -> None:
-        font = self._fonts[kind]
-        room = width - (2 * _MARGIN if width != _WIDTH else 0)
-        pen.text(place, _shortened(_plain(text), font, room), fill=colour, font=font)
+        letters = self._fonts[kind]
+        line = shortened(drawable(text), letters, room or self._width)
+        pen.text(place, line, fill=colour, font=letters)
 
 
 def _step(kind: str) -> int:
-    return round(_SIZES[kind] * _LINE)
+    return round(_SIZES[kind] * LINE)
 
 
-def _font(size: int) -> Font:
-    from PIL import ImageFont
-
-    try:
-        return ImageFont.load_default(size)
-    except ImportError:  # Pillow built without FreeType has one small bitmap font.
-        return ImageFont.load_default()
-
-
-def _plain(text: str) -> str:
-    """Letters that Pillow's font can draw: accents dropped, other scripts as ``?``."""
-    folded = unicodedata.normalize("NFKD", shown(text))
-    bare = "".join(letter for letter in folded if not unicodedata.combining(letter))
-    return bare.encode("ascii", "replace").decode()
-
-
-def _shortened(text: str, font: Font, room: int) -> str:
-    """Cut in the middle: both ends of a model's name tell it from its neighbours."""
-    if font.getlength(text) <= room:
-        return text
-    for kept in range(len(text) - 1, 1, -1):
-        cut = text[: (kept + 1) // 2] + "..." + text[len(text) - kept // 2 :]
-        if font.getlength(cut) <= room:
-            return cut
-    return "..."
-
-
-def _thumbnails(pictures: Tensor) -> list[Image]:
+def _thumbnails(pictures: Tensor, width: int) -> list[Image]:
     """Pictures as wide as a column."""
     from PIL import Image
 
     pixels = (unit_range(pictures) * 255).round().byte().permute(0, 2, 3, 1).contiguous()
-    height = round(_WIDTH * pixels.shape[1] / pixels.shape[2])
+    height = round(width * pixels.shape[1] / pixels.shape[2])
     size = (pixels.shape[2], pixels.shape[1])
     return [
         Image.frombytes("RGB", size, bytes(one.flatten().tolist())).resize(
-            (_WIDTH, height), Image.Resampling.BICUBIC
+            (width, height), Image.Resampling.BICUBIC
         )
         for one in pixels
     ]

@@ -1,19 +1,22 @@
-"""The strip of one cross-decode: what was encoded, both decodes, and where they differ."""
+"""The strip of one comparison: what was encoded, both decodes, and where they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from ...registry.measures import Crossing, CrossTask, Scaling, Scores
+from ...registry.drawing import Generated, ShowTask
+from ...registry.measures import Convention, Crossing, CrossTask, Look, Scaling, Scores
 from ...registry.verdicts.crossing import outcome, trusted
 from .pixels import unit_range
 from .sheet import Column, write_sheet
 
 AMPLIFIED = 4
 """The differences are shown this many times as bright."""
+LARGE = 384
+"""Width of a column with one drawn picture, in pixels."""
 _TELLING = (0, 1, 3)
 """Tiles of the test card that show faults best: landscape, portrait, colour chart."""
 
@@ -34,11 +37,33 @@ def write_strip(
     shown = [
         Column("encoded", original, _chosen(pictures)),
         _reference_column(task, crossing, _chosen(reference)),
-        *_columns_in_question(task, crossing, decodes),
+        *_columns_in_question(task.vae.name, task.conventions, crossing.looks, decodes),
     ]
-    difference = _heat(_chosen(reference), shown[-1].pictures)
-    shown.append(Column("difference", f"{AMPLIFIED} x as bright", difference))
-    write_sheet(task.picture, task.captions, shown)
+    shown.append(_difference(_chosen(reference), shown[-1].pictures))
+    write_sheet(task.picture, (*task.captions, *crossing.notes), shown)
+
+
+def write_shown(
+    task: ShowTask,
+    generated: Generated,
+    reference: Tensor | None,
+    decodes: Mapping[Scaling, Tensor],
+) -> None:
+    """Write the strip of a drawn picture to ``task.picture``, as ``write_strip`` does.
+
+    Without a reference it shows the VAE in question alone.
+    """
+    assert task.picture is not None
+    shown = [
+        *_columns_in_question(
+            task.vae.name, task.conventions, generated.looks, decodes, generated.kind
+        )
+    ]
+    if task.reference is not None and reference is not None:
+        word = _unless_fine(generated.reference_kind)
+        shown.insert(0, Column("reference", task.reference.name, reference, word))
+        shown.append(_difference(reference, shown[-1].pictures))
+    write_sheet(task.picture, (*task.captions, *generated.notes), shown, LARGE)
 
 
 def notes(scores: Scores) -> tuple[str, ...]:
@@ -62,19 +87,36 @@ def _reference_column(task: CrossTask, crossing: Crossing, pictures: Tensor) -> 
 
 
 def _columns_in_question(
-    task: CrossTask, crossing: Crossing, decodes: Mapping[Scaling, Tensor]
+    name: str,
+    conventions: Sequence[Convention],
+    looks: Sequence[Look],
+    decodes: Mapping[Scaling, Tensor],
+    kind: str | None = None,
 ) -> Iterator[Column]:
-    """One column for each scaling, with the frontends that undo it where there are several."""
-    looks = {look.convention: look.scores for look in crossing.looks}
+    """One column for each scaling, with the frontends that undo it where there are several.
+
+    ``kind`` is what the first picture is by itself: said where there is nothing to compare with.
+    """
+    scores = {look.convention: look.scores for look in looks}
     for scaling, pictures in decodes.items():
-        held = [convention for convention in task.conventions if convention.scaling == scaling]
+        held = [convention for convention in conventions if convention.scaling == scaling]
         role, users = "in question", tuple[str, ...]()
         if len(decodes) > 1:
             role = f"{' and '.join(convention.name for convention in held)}'s scaling"
             users = (", ".join(name for convention in held for name in convention.frontends),)
-        scores = looks[held[0].name]
-        found = outcome(scores).name
-        yield Column(role, task.vae.name, _chosen(pictures), found, (*notes(scores), *users))
+        found = next((scores[each.name] for each in held if each.name in scores), None)
+        word = outcome(found).name if found else _unless_fine(kind)
+        figures = notes(found) if found else ()
+        yield Column(role, name, _chosen(pictures), word, (*figures, *users))
+        kind = None
+
+
+def _unless_fine(kind: str | None) -> str:
+    return "" if kind in (None, "fine") else str(kind)
+
+
+def _difference(reference: Tensor, other: Tensor) -> Column:
+    return Column("difference", f"{AMPLIFIED} x as bright", _heat(reference, other))
 
 
 def _heat(reference: Tensor, other: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def test_a_place_that_is_no_folder_and_a_full_disk(tmp_path: Path, monkeypatch) 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("vaereg.probes.pictures.sheet.os.replace", full)
+    monkeypatch.setattr("vaereg.probes.pictures.writing.os.replace", full)
     with pytest.raises(NoSpace, match="full"):
         write_sheet(str(tmp_path / "sheet.png"), (), [column()])
     assert os.listdir(tmp_path) == ["file"]

@@ -79,6 +79,21 @@ class Output:
         with Bar(what) as bar:
             yield bar
 
+    @contextmanager
+    def steps(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar that counts steps, told which one it is and of how many; on a terminal only."""
+        if self.quiet or self.as_json or not sys.stderr.isatty():
+            yield _silent
+            return
+        from .progress import Steps
+
+        with Steps(what) as bar:
+            yield bar
+
+
+def _silent(step: int, of: int) -> None:
+    del step, of
+
 
 class _Teller(Watcher):
     """Names every file that was read, where there is no terminal for a bar."""

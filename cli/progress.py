@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
@@ -64,3 +65,32 @@ class Bar(Watcher):
         self._progress.update(
             self._task, description=f"{self._what} {self._done}/{self._files} {name}"
         )
+
+
+class Steps:
+    """A bar on stderr that counts steps; it shows once the first one is made."""
+
+    def __init__(self, what: str) -> None:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task(what, total=None, visible=False)
+
+    def __enter__(self) -> Steps:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, step: int, of: int) -> None:
+        self._progress.update(self._task, completed=step, total=of, visible=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..registry.errors import NotFound, StoreError
@@ -15,11 +15,25 @@ from ..registry.walk import Found, walk
 from .context import Context
 
 if TYPE_CHECKING:
+    from ..registry.peek import Peek
     from ..registry.sources.base import Offer
     from ..registry.sources.refs import Ref
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a REF stands for, and what was read of it where it is not on this machine."""
+
+    side: Side
+    look: Peek | None = None
+
+
 def side_of(settings: Context, store: Store, ref: str, role: str) -> Side:
+    """The side of ``taken`` alone."""
+    return taken(settings, store, ref, role).side
+
+
+def taken(settings: Context, store: Store, ref: str, role: str) -> Taken:
     """A registered model as it is recorded; a path that is new or changed is taken in first.
 
     A REF of another machine is looked into by its headers alone, unless its content is here.
@@ -28,9 +42,9 @@ def side_of(settings: Context, store: Store, ref: str, role: str) -> Side:
     """
     path = path_of(ref)
     if path is not None:
-        return _side_at(settings, store, path)
+        return Taken(_side_at(settings, store, path))
     try:
-        return Side.of(recorded(store, ref))
+        return Taken(Side.of(recorded(store, ref)))
     except NotFound:
         remote = settings.sources().parse(ref)
         if remote is None:
@@ -73,7 +87,7 @@ def warn_of_secret(settings: Context, text: str) -> None:
         )
 
 
-def _remote_side(settings: Context, store: Store, remote: Ref, role: str) -> Side:
+def _remote_side(settings: Context, store: Store, remote: Ref, role: str) -> Taken:
     from ..registry.peek import peek
     from ..registry.sources.base import Wish
 
@@ -84,14 +98,15 @@ def _remote_side(settings: Context, store: Store, remote: Ref, role: str) -> Sid
     here = _recorded(store, offer)
     if here is not None:
         settings.output.note(f"note: {shown(str(offer.ref))} is here already: {here.path}")
-        return replace(here, declared_vaes=offer.declared_vaes)
+        return Taken(replace(here, declared_vaes=offer.declared_vaes))
     look = peek(sources.client_of(remote), offer)
     settings.output.detail(
         f"read {look.bytes_read:,} bytes of {offer.ref} in {look.requests} requests"
     )
     name = display_name(offer.name)
     declared = offer.origin.declared
-    return Side(name, None, look.artifact, str(offer.ref), declared, offer.declared_vaes)
+    side = Side(name, None, look.artifact, str(offer.ref), declared, offer.declared_vaes)
+    return Taken(side, look)
 
 
 def _recorded(store: Store, offer: Offer) -> Side | None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from .errors import Unreadable
-from .formats.base import ByteSource
+from .errors import Unreadable, UnsupportedFormat
 from .formats.catalog import read_header
 from .formats.diffusers_folder import read_folder
+from .formats.weight_files import choose
 from .identify.identify import identify, identify_folder
 from .known import recognise
 from .naming import shown
 from .sources.base import Offer, RemoteFile
 from .transfer.client import Client
 from .transfer.remote_bytes import RemoteBytes
-from .values import Artifact, Digests, Identity, Notice
+from .values import Artifact, Digests, Folder, Header, Identity, Notice
+from .weights import below
+
+if TYPE_CHECKING:
+    from .weights import Floats
 
 _HASHING = {"huggingface": "Hugging Face", "civitai": "Civitai"}
 """Services that hash what is uploaded to them; what another server states proves nothing."""
@@ -32,6 +39,11 @@ class Peek:
     bytes_read: int
     requests: int
     """Requests for bytes; those to an API come on top."""
+    found: Header | Folder | None = field(default=None, repr=False, compare=False)
+    """What was read; None where the model is on this machine."""
+    read: Callable[[str], Floats] | None = field(default=None, repr=False, compare=False)
+    """A small tensor's values by its name, or by ``sub-folder/name``: a request for each that is
+    read. Raises ``FileError`` and ``SourceError``."""
 
 
 def peek(client: Client, offer: Offer) -> Peek:
@@ -46,14 +58,16 @@ def peek(client: Client, offer: Offer) -> Peek:
     identity = identify_folder(found)
     read = sum(source.bytes_read for source in folder.opened)
     asked = sum(source.requests for source in folder.opened)
-    return Peek(Artifact(Digests(""), found.size, identity), read, asked)
+    artifact = Artifact(Digests(""), found.size, identity)
+    return Peek(artifact, read, asked, found, partial(_read_in_folder, folder, found))
 
 
 def _file(client: Client, offer: Offer) -> Peek:
     file = offer.files[0]
     source = RemoteBytes(client, file)
     try:
-        identity: Identity = identify(read_header(source))
+        header = read_header(source)
+        identity: Identity = identify(header)
         size = source.size
     finally:
         source.close()
@@ -62,7 +76,26 @@ def _file(client: Client, offer: Offer) -> Peek:
         identity, known_as = recognise(identity, file.sha256 or "")
         identity = _on_trust(identity, offer.origin.source)
     artifact = Artifact(published(file), size, identity, known_as)
-    return Peek(artifact, source.bytes_read, source.requests)
+    read = partial(_read, source, header)
+    return Peek(artifact, source.bytes_read, source.requests, header, read)
+
+
+def _read(source: RemoteBytes, header: Header, name: str) -> Floats:
+    try:
+        return below(source, header).read(name)
+    finally:
+        source.close()
+
+
+def _read_in_folder(folder: _RemoteFolder, found: Folder, name: str) -> Floats:
+    """A tensor of a part whose weights are in one file: text encoders of CLIP's kind always are."""
+    where, slash, inner = name.rpartition("/")
+    at = PurePosixPath(where)
+    header = next((part.header for part in found.parts if part.name == where), None)
+    chosen = choose(path.name for path in map(PurePosixPath, folder.files()) if path.parent == at)
+    if header is None or chosen is None or chosen.sharded:
+        raise UnsupportedFormat(f"{shown(name)} of {shown(folder.name)} lies in several files")
+    return _read(folder.open(where + slash + chosen.name), header, inner)
 
 
 def _on_trust(identity: Identity, service: str) -> Identity:
@@ -104,7 +137,7 @@ class _RemoteFolder:
     def files(self) -> Mapping[str, int]:
         return {path: file.size or 0 for path, file in self._below().items()}
 
-    def open(self, path: str) -> ByteSource:
+    def open(self, path: str) -> RemoteBytes:
         file = self._below().get(path)
         if file is None:
             raise Unreadable(f"{shown(self.name)} has no file {shown(path)}")

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from ..naming import shown
 from ..values import Identity, Notice
 from .kinds import KINDS
+from .pictures import agreed, said
 from .settings import settings_for
-from .values import Advice, TextEncoder
+from .values import DEEPEST, Advice, SamplePictures, TextEncoder
 
 METADATA_KEYS = ("modelspec.encoder_layer", "ss_clip_skip")
 """What trainers write into a file's header: kohya-ss/sd-scripts library/sai_model_spec.py,
 train_network.py. An unset one is left out or reads ``None``."""
-_DEEPEST = 12
-"""CLIP-L's layers: the range of A1111's setting (modules/shared_options.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,16 @@ LINES = {
 
 
 def advise(
-    identity: Identity, encoders: Sequence[TextEncoder], metadata: Mapping[str, str]
+    identity: Identity,
+    encoders: Sequence[TextEncoder],
+    metadata: Mapping[str, str],
+    pictures: SamplePictures | None = None,
 ) -> tuple[Advice, tuple[Notice, ...]]:
-    """The clip skip to set, and what a user should know beside it."""
+    """The clip skip to set, and what a user should know beside it.
+
+    What the weights' own folder and metadata say comes before what sample pictures agree on, and
+    that before the family's default.
+    """
     denoiser = identity.component("denoiser")
     if denoiser is None:
         reason = (
@@ -76,7 +82,9 @@ def advise(
         return _unlisted(denoiser.architecture, encoders), ()
     stated, notices = _stated(metadata)
     if line is SD1:
-        return _for_sd1(identity, encoders, stated), (*notices, *_novelai(encoders, stated))
+        advice = _for_sd1(identity, encoders, stated, pictures)
+        told = stated or advice.determined_by != "family"
+        return advice, (*notices, *(() if told else _novelai(encoders)))
     return _as_trained(line), (*notices, *_overruled(line, stated))
 
 
@@ -100,20 +108,26 @@ def _as_trained(line: Line) -> Advice:
 
 
 def _for_sd1(
-    identity: Identity, encoders: Sequence[TextEncoder], stated: tuple[str, int] | None
+    identity: Identity,
+    encoders: Sequence[TextEncoder],
+    stated: tuple[str, int] | None,
+    pictures: SamplePictures | None,
 ) -> Advice:
     early = max((one.ends_early for one in encoders), default=0)
     count, by = SD1.count or 1, "family"
     if early and identity.format == "diffusers":
         # Programs build this text encoder as its config says: the skip is in the folder already.
         reason = (
-            f"the folder's CLIP-L is used without its last {early} of {_DEEPEST} layers, which is"
+            f"the folder's CLIP-L is used without its last {early} of {DEEPEST} layers, which is"
             f" what clip skip {early + 1} does: skip no further"
         )
     elif stated:
         key, count = stated
         by = "metadata"
         reason = f"the file's metadata says so ({key}); nothing verifies it"
+    elif pictures and (shown_there := agreed(pictures)):
+        count, by = shown_there, "sample-pictures"
+        reason = f"{said(pictures)} (Civitai, {pictures.ref})"
     else:
         # NovelAI, "NovelAI Improvements on Stable Diffusion" (2022), section Using Hidden States
         reason = (
@@ -123,8 +137,8 @@ def _for_sd1(
     return Advice(count, reason, by, settings_for("sd1", count))
 
 
-def _novelai(encoders: Sequence[TextEncoder], stated: tuple[str, int] | None) -> Iterator[Notice]:
-    if not stated and any(one.novelai_names for one in encoders):
+def _novelai(encoders: Sequence[TextEncoder]) -> Iterator[Notice]:
+    if any(one.novelai_names for one in encoders):
         message = (
             "its text encoder's names lack text_model., as those of NovelAI's checkpoint do, which"
             " was trained at clip skip 2: compare pictures at 1 and 2"
@@ -152,7 +166,7 @@ def _stated(metadata: Mapping[str, str]) -> tuple[tuple[str, int] | None, tuple[
 def _count(text: str) -> int | None:
     if not re.fullmatch(r"[0-9]{1,2}", text):
         return None
-    return int(text) if 1 <= int(text) <= _DEEPEST else None
+    return int(text) if 1 <= int(text) <= DEEPEST else None
 
 
 def _overruled(line: Line, stated: tuple[str, int] | None) -> Iterator[Notice]:

@@ -10,10 +10,12 @@ from ..values import Identity, Notice
 from .advice import advise
 from .contents import Contents
 from .encoders import encoders_of
-from .values import Study, TextEncoder
+from .values import SamplePictures, Study, TextEncoder
 
 
-def study(name: str, identity: Identity, contents: Contents) -> Study:
+def study(
+    name: str, identity: Identity, contents: Contents, pictures: SamplePictures | None = None
+) -> Study:
     """The text encoders of a model, their defects, and the clip skip to set.
 
     Raises ``UnsupportedFormat`` for what neither has a text encoder nor is driven by one, and for
@@ -22,7 +24,7 @@ def study(name: str, identity: Identity, contents: Contents) -> Study:
     encoders = encoders_of(identity, contents)
     if not encoders and identity.component("denoiser") is None:
         raise _no_text(name, identity.kind)
-    advice, remarks = advise(identity, encoders, contents.metadata)
+    advice, remarks = advise(identity, encoders, contents.metadata, pictures)
     notices = (*_absent(encoders), *remarks, *_unchecked(encoders), *_noticed(identity, encoders))
     return Study(encoders, advice, notices)
 

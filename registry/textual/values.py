@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ..values import Notice
 
+DEEPEST = 12
+"""CLIP-L's layers: the range of A1111's setting (modules/shared_options.py)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defect:
@@ -57,8 +60,25 @@ class Advice:
     """1 is the last layer, 2 the one before it (A1111's count); None: nothing to set."""
     reason: str
     determined_by: str | None
-    """``family`` | ``metadata``; None while open."""
+    """``family`` | ``metadata`` | ``sample-pictures``; None while open."""
     settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePictures:
+    """How often the pictures on a model's page say that they were made with a clip skip."""
+
+    ref: str
+    """Whose page it is."""
+    made: int
+    """Pictures that say how they were made at all."""
+    counts: tuple[tuple[int, int], ...] = ()
+    """Clip skip by A1111's count and the pictures that state it, the most frequent first."""
+
+    @property
+    def silent(self) -> int:
+        """Pictures that say how they were made and state no clip skip, as those at 1 do."""
+        return self.made - sum(pictures for _, pictures in self.counts)
 
 
 @dataclass(frozen=True, slots=True)

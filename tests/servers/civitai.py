@@ -18,10 +18,11 @@ from .civitai_catalogue import (
     version_record,
 )
 from .civitai_downloads import download
+from .civitai_images import Picture, pictured
 from .civitai_list import listed, told
 from .storage import Storage
 
-__all__ = ["Civitai", "File", "Model", "Switches", "Version", "hashes_of"]
+__all__ = ["Civitai", "File", "Model", "Picture", "Switches", "Version", "hashes_of"]
 
 CHALLENGE = (
     b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>"
@@ -62,7 +63,8 @@ class Civitai(Server):
     """The API on one host, the files on ``storage`` on another.
 
     ``catalogue`` holds what is up, ``switches`` how the service misbehaves, ``unrated`` versions
-    that their own route does not show yet, ``log`` and ``storage.log`` who asked what.
+    that their own route does not show yet, ``pictures`` what was posted, newest first, ``log`` and
+    ``storage.log`` who asked what.
     """
 
     def __init__(self, host: str = "127.0.0.1", storage_host: str = "localhost") -> None:
@@ -70,6 +72,7 @@ class Civitai(Server):
         self.catalogue = Catalogue()
         self.switches = Switches()
         self.unrated: set[int] = set()
+        self.pictures: list[Picture] = []
         self.storage = Storage(storage_host)
 
     def __enter__(self) -> Civitai:
@@ -248,6 +251,7 @@ _ROUTES = (
     (r"/api/v1/model-versions/by-hash", Civitai.by_hashes),
     (r"/api/v1/model-versions/by-hash/ids", Civitai.by_hashes_ids),
     (r"/api/v1/model-versions/by-hash/(\w+)", Civitai.by_hash),
+    (r"/api/v1/images", pictured),
     (r"/api/download/models/(\d+)", download),
 )
 

@@ -29,6 +29,11 @@ class Routes:
         """Versions by the SHA-256 of their files."""
         return f"{self.endpoint}/api/v1/model-versions/by-hash"
 
+    @property
+    def images(self) -> str:
+        """The list of pictures."""
+        return f"{self.endpoint}/api/v1/images"
+
     def model(self, model: int) -> str:
         """One model's record."""
         return f"{self.endpoint}/api/v1/models/{model}"

@@ -14,9 +14,11 @@ from ..ref_values import CivitaiRef, Ref
 from .by_hash import Found, find_by_hashes
 from .finding import find_vaes
 from .offering import offer_of, version_behind
+from .pictures import pictures_of
 from .routes import Routes
 
 if TYPE_CHECKING:
+    from ...textual.values import SamplePictures
     from ...transfer.client import Client
 
 SOURCE = "civitai"
@@ -45,6 +47,12 @@ class Civitai:
     def by_hashes(self, sha256s: Iterable[str]) -> Mapping[str, Found]:
         """What is known of files by their SHA-256, lower case; unknown ones are missing."""
         return find_by_hashes(self._client, self._routes, sha256s)
+
+    def pictures(self, ref: CivitaiRef) -> SamplePictures:
+        """What the pictures made with a version say of clip skip; raises ``SourceError``."""
+        if ref.version is None:
+            ref = replace(ref, version=version_behind(self._client, self._routes, ref).id)
+        return pictures_of(self._client, self._routes, ref)
 
 
 def _with_revision(ref: CivitaiRef, revision: str | None) -> CivitaiRef:

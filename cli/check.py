@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.errors import MissingDependency, NotFound, StoreError
-from ..registry.judging.climb import Answer, Request, climb
+from ..registry.frontends.support import require_supported
+from ..registry.judging.climb import climb
 from ..registry.judging.pairing import declared_by
-from ..registry.ports import LEVELS, Store, StoredVerdict
-from ..registry.verdicts.declared import rests_on_word
-from ..registry.verdicts.rules import RULES_VERSION
+from ..registry.judging.recording import recalled, remember, to_keep
+from ..registry.judging.request import Answer, Picture, Request
 from . import shapes
 from .context import Context
 from .page import STYLES, Page
-from .probing import DeviceOption, Dtype, DtypeOption, picture_path, prober_maker
+from .probing import (
+    DeviceOption,
+    Dtype,
+    DtypeOption,
+    SeedOption,
+    SizeOption,
+    StepsOption,
+    picture_path,
+    prober_maker,
+)
 from .taking import side_of
 from .words import size_words
 
@@ -61,6 +68,13 @@ def check_command(
         str | None,
         typer.Option("--image", metavar="FILE", help="Compare on this picture, not the test card."),
     ] = None,
+    steps: StepsOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    frontend: Annotated[
+        str | None,
+        typer.Option("--frontend", metavar="NAME", help="Judge as this frontend would show it."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure again what is recorded already.")
     ] = False,
@@ -70,11 +84,7 @@ def check_command(
 ) -> int:
     """Tell whether a VAE fits a checkpoint, and why. Exit codes: 0 fits, 3 does not, 4 open."""
     maker = prober_maker(device, dtype)
-    if probe is Probe.GENERATE:
-        raise MissingDependency(
-            "the generate probe is not part of this version of vaereg",
-            "use --probe decode: it compares pictures without generating one",
-        )
+    frontend = require_supported(frontend) if frontend is not None else None
     settings = Context.of(context)
     started = time.monotonic()
     with settings.store() as store:
@@ -83,12 +93,17 @@ def check_command(
         again = bool(fresh or image or device != "auto" or dtype is not Dtype.AUTO)
         picture = picture_path(settings, out, checkpoint, decoder)
         declared = declared_by(store.pairs(), checkpoint, decoder)
-        request = Request(probe.value, maker, picture, image, again, declared)
-        answer = _recalled(store, checkpoint, decoder, request)
+        asked = bool(steps or size or seed or frontend)
+        drawn = Picture(str(settings.home / "drawings"), seed, steps, size)
+        request = Request(probe.value, maker, picture, image, again, declared, drawn, frontend)
+        answer = None if asked else recalled(store.verdicts(), checkpoint, decoder, request)
         if answer is None:
-            answer = climb(store, checkpoint, decoder, request)
-            if checkpoint.ref is None and decoder.ref is None:
-                _remember(settings, store, checkpoint, answer)
+            with settings.output.steps("drawing") as watch:
+                request = replace(request, drawn=replace(drawn, watch=watch))
+                answer = climb(store, checkpoint, decoder, request)
+            if checkpoint.ref is None and decoder.ref is None and not frontend:
+                notes = remember(store, to_keep(checkpoint, answer))
+                answer = replace(answer, notes=(*answer.notes, *notes))
     for note in answer.notes:
         settings.output.note(f"note: {note}")
     seconds = round(time.monotonic() - started, 3)
@@ -96,45 +111,6 @@ def check_command(
     settings.output.answer(document, lambda page: _tell(page, checkpoint, answer, seconds))
     verdict = answer.verdict.verdict
     return 3 if strict and verdict == "degraded" else EXIT_CODES[verdict]
-
-
-def _recalled(store: Store, checkpoint: Side, decoder: Side, request: Request) -> Answer | None:
-    """A recorded answer of a probe as deep as asked; an open question is always asked again."""
-    if request.again or request.probe == "none":
-        return None
-    pair = (checkpoint.artifact.digests.sha256, decoder.artifact.digests.sha256)
-    levels = LEVELS[max(LEVELS.index("weights"), LEVELS.index(request.level)) :]
-    for row in reversed(store.verdicts()):
-        if (
-            (row.model_sha256, row.vae_sha256) == pair
-            and row.rules_version == RULES_VERSION
-            and row.level in levels
-            and row.verdict.verdict != "unknown"
-            and not rests_on_word(row.verdict)
-            and all(os.path.exists(path) for path in row.images)
-            and (not row.images or request.picture in row.images)
-        ):
-            steps = (f"recalled from {row.decided_at}",)
-            return Answer(row.verdict, row.level, decoder, steps, row.cost, row.images)
-    return None
-
-
-def _remember(settings: Context, store: Store, checkpoint: Side, answer: Answer) -> None:
-    """Record the verdict; a registry that cannot be written to does not spoil the answer."""
-    stored = StoredVerdict(
-        checkpoint.artifact.digests.sha256,
-        answer.vae.artifact.digests.sha256,
-        answer.verdict,
-        RULES_VERSION,
-        answer.level,
-        datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        answer.cost,
-        answer.images,
-    )
-    try:
-        store.keep_verdict(stored)
-    except (StoreError, NotFound) as failure:
-        settings.output.note(f"note: the verdict is not recorded. {failure.message}")
 
 
 def _document(checkpoint: Side, answer: Answer, seconds: float) -> shapes.Json:

@@ -17,6 +17,8 @@ from .page import Page
 
 TWIN, OTHER = "vae/sdxl_vae.safetensors", "vae/mirror/sdxl_vae.safetensors"
 """Equal names, shapes and size; one fits harbour_xl, one does not."""
+SHAPES_VAES = ("vivid", "grey", "foreign", "scaled", "overflow")
+"""A small checkpoint that was trained to draw coloured shapes, and VAEs for it and not for it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +53,10 @@ def _steps(library: Path, pictures: Path) -> list[list[str]]:
     """The commands, as a user would type them."""
     twin, other = str(library / TWIN), str(library / OTHER)
     decode = ["--probe", "decode", "--out", str(pictures)]
+    generate = ["--probe", "generate", "--out", str(pictures)]
+    vaes = [word for name in SHAPES_VAES for word in ("--vae", f"shapes_{name}")]
+    sheet, page = str(pictures / "shapes.png"), str(pictures / "matrix.html")
+    sweep = str(pictures / "clip_skip.png")
     return [
         ["scan", str(library)],
         ["inspect", twin, other],
@@ -61,6 +67,10 @@ def _steps(library: Path, pictures: Path) -> list[list[str]]:
         ["check", "--model", "forest_v1", "--vae", "forest_vivid", *decode],
         ["check", "--model", "forest_v1", "--vae", "vae_final_FIXED"],
         ["check", "--model", "forest_v1", "--vae", "forest_backup"],
+        ["check", "--model", "shapes", "--vae", "shapes_foreign", *generate],
+        ["compare", "--model", "shapes", *vaes, "--ui", "html", "--out", sheet],
+        ["clip", "--model", "shapes", "--sweep", "--out", sweep],
+        ["matrix", "--model", "shapes", *vaes, "--probe", "generate", "--out", page],
         ["list", "--compatible"],
     ]
 
@@ -72,6 +82,7 @@ def _library(folder: Path) -> Path:
     try:
         shutil.rmtree(folder, ignore_errors=True)
         build(folder / "models")
+        _build_shapes(folder / "models" / "shapes")
     except OSError as failure:
         kind = NoSpace if failure.errno == errno.ENOSPC else Unreadable
         raise kind(
@@ -79,6 +90,16 @@ def _library(folder: Path) -> Path:
             "give another folder with --home",
         ) from failure
     return folder / "models"
+
+
+def _build_shapes(folder: Path) -> None:
+    """The checkpoint that draws, and its VAEs."""
+    from ..probes.shapes.checkpoint import write_folder
+    from ..probes.shapes.vaes import write_vae
+
+    write_folder(folder / "shapes")
+    for name in SHAPES_VAES:
+        write_vae(folder / f"shapes_{name}.safetensors", name)
 
 
 def _answer(folder: Path, words: list[str], *options: str) -> None:

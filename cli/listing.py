@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +13,16 @@ from ..registry.values import DeclaredPair, Model
 from . import shapes
 from .context import Context
 from .page import Page
-from .words import family_words, size_words
+from .words import distinct_names, family_words, size_words
 
 if TYPE_CHECKING:
     from ..registry.judging.matrix import Fit
     from ..registry.ports import StoredVerdict
 
 Rows = list[tuple[Model, list["Fit"]]]
+
+EVIDENCE = {"none": "files", "weights": "colours", "decode": "decode", "generate": "picture"}
+"""What a verdict rests on, in one word, by the deepest probe behind it."""
 
 
 class Kind(StrEnum):
@@ -99,7 +101,7 @@ def _tell_models(page: Page, models: Sequence[Model]) -> None:
     if not models:
         page.line("no recorded model answers to that: vaereg scan DIR records a folder of models")
         return
-    names = _distinct_names(models)
+    names = distinct_names(models)
     rows = [
         [
             names[found.artifact.digests.sha256],
@@ -124,18 +126,6 @@ def _family_cell(model: Model) -> str:
 def _family(model: Model) -> str | None:
     part = model.artifact.identity.leading
     return part.latent.family if part and part.latent else None
-
-
-def _distinct_names(models: Iterable[Model]) -> dict[str, str]:
-    """A name for each model by its hash; equal names get the start of the hash behind them."""
-    models = list(models)
-    count = Counter(model.name.casefold() for model in models)
-    return {
-        model.artifact.digests.sha256: model.name
-        if count[model.name.casefold()] == 1
-        else f"{model.name} ({model.artifact.digests.sha256[:8]})"
-        for model in models
-    }
 
 
 def _pairs(
@@ -211,15 +201,16 @@ def _tell_pairs(page: Page, rows: Rows) -> None:
         return
     listed = {fit.vae.id: fit.vae for _, fits in rows for fit in fits}
     listed |= {checkpoint.id: checkpoint for checkpoint, _ in rows}
-    names = _distinct_names(listed.values())
+    names = distinct_names(listed.values())
     lines: list[list[str]] = []
     for checkpoint, fits in rows:
         name = names[checkpoint.artifact.digests.sha256]
         for fit in fits:
             sha256 = fit.vae.artifact.digests.sha256
             what = "its baked VAE" if fit.baked else names[sha256]
-            lines.append([name, what, fit.verdict.verdict, fit.reason])
+            by = EVIDENCE[fit.level]
+            lines.append([name, what, fit.verdict.verdict, by, fit.reason])
             name = ""
         if not fits:
-            lines.append([name, "none of the recorded VAEs", "", ""])
-    page.table(["Checkpoint", "VAE", "Verdict", "Why"], lines, stretch="Why")
+            lines.append([name, "none of the recorded VAEs", "", "", ""])
+    page.table(["Checkpoint", "VAE", "Verdict", "By", "Why"], lines, stretch="Why")

@@ -37,9 +37,21 @@ DtypeOption = Annotated[
     Dtype, typer.Option("--dtype", help="For probes: the float type to run in.")
 ]
 
+StepsOption = Annotated[
+    int | None,
+    typer.Option("--steps", metavar="N", min=1, max=200, help="For generated pictures: steps."),
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option("--size", metavar="PX", min=64, max=4096, help="For generated pictures: sides."),
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="For generated pictures: the seed.")
+]
 
-def prober_maker(device: str, dtype: Dtype) -> Callable[[], Prober]:
-    """What makes a prober on first need.
+
+def prober_maker(device: str, dtype: Dtype, memory: int | None = None) -> Callable[[], Prober]:
+    """What makes a prober on first need; ``memory`` is the most bytes that it may hold.
 
     Raises ``UsageError`` at once for a device of no such name; the maker raises
     ``MissingDependency`` where torch is not installed and ``NoDevice`` where the device is not.
@@ -56,7 +68,7 @@ def prober_maker(device: str, dtype: Dtype) -> Callable[[], Prober]:
                 f"({shown(str(failure))})",
                 f"install the probes with: {INSTALL_PROBES}",
             ) from failure
-        return TorchProber(device, dtype.value)
+        return TorchProber(device, dtype.value, memory)
 
     return make
 
@@ -68,14 +80,14 @@ def picture_path(settings: Context, out: str | None, checkpoint: Side, vae: Side
     """
     folder = Path(out).expanduser() if out else settings.home / "pictures"
     if out:
-        _require_writable(folder)
+        require_writable(folder)
     names = [re.sub(r"[^\w.-]+", "_", side.name)[:60] for side in (checkpoint, vae)]
     both = checkpoint.artifact.digests.sha256 + vae.artifact.digests.sha256
     tail = hashlib.sha256(both.encode()).hexdigest()[:8]
     return os.path.abspath(folder / f"{names[0]}--{names[1]}--{tail}.png")
 
 
-def _require_writable(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
     """Before minutes are spent on what could not be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

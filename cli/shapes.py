@@ -162,6 +162,7 @@ def fit(found: Fit) -> Json:
         "verdict": found.verdict.verdict,
         "reason": found.reason,
         "baked": found.baked,
+        "level": found.level,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
@@ -125,6 +125,8 @@ def _verdict(row: StoredVerdict, names: dict[str, str]) -> shapes.Json:
         "vae": names.get(row.vae_sha256),
         "level": row.level,
         "decided_at": row.decided_at,
+        "probe": asdict(row.cost) if row.cost else None,
+        "images": list(row.images),
     }
 
 
@@ -181,12 +183,13 @@ def _tell_verdicts(page: Page, known: _Known) -> None:
             known.called(row.vae_sha256),
             row.verdict.verdict,
             row.level,
+            f"{row.cost.device}, {row.cost.dtype}" if row.cost else "",
             row.decided_at,
         ]
         for row in known.verdicts
     ]
     if rows:
-        page.table(["Checkpoint", "VAE", "Verdict", "Probe", "Decided"], rows)
+        page.table(["Checkpoint", "VAE", "Verdict", "Probe", "Ran on", "Decided"], rows)
 
 
 def _called(model: Model) -> str:

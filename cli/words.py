@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..registry.values import Component
+from collections import Counter
+from collections.abc import Iterable
+
+from ..registry.values import Component, Model
 
 
 def family_words(part: Component) -> str:
@@ -28,3 +31,15 @@ def size_words(size: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def distinct_names(models: Iterable[Model]) -> dict[str, str]:
+    """A name for each model by its hash; equal names get the start of the hash behind them."""
+    models = list(models)
+    count = Counter(model.name.casefold() for model in models)
+    return {
+        model.artifact.digests.sha256: model.name
+        if count[model.name.casefold()] == 1
+        else f"{model.name} ({model.artifact.digests.sha256[:8]})"
+        for model in models
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,10 +130,3 @@ def test_the_verdict_is_recorded_and_listed(vaereg: Vaereg, library: Path) -> No
     vaereg("check", "--model", "forest_v1", "--vae", "vae_final_FIXED")
     shown = vaereg("show", "forest_v1", "--json").document
     assert shown["verdicts"][0]["verdict"] == "compatible"
-
-
-def test_probes_that_are_not_there_are_not_pretended(vaereg: Vaereg, library: Path) -> None:
-    vaereg("scan", library)
-    run = vaereg("check", "--model", "forest_v1", "--vae", "ae", "--probe", "generate", "--json")
-    assert run.code == 1
-    assert json.loads(run.out)["error"]["code"] == "missing_dependency"

@@ -46,7 +46,7 @@ def vaes(vaereg: Vaereg, checkpoint: str, *words: str) -> list[dict[str, Any]]:
 def test_the_authors_choice_is_listed_as_such(vaereg: Vaereg, hashes: dict[str, str]) -> None:
     found = vaes(vaereg, "harbour_xl")
     chosen = next(fit for fit in found if fit["name"] == "sdxl_vae")
-    assert set(chosen) == {"name", "path", "verdict", "reason", "baked"}
+    assert set(chosen) == {"name", "path", "verdict", "reason", "baked", "level"}
     assert chosen["verdict"] == "compatible"
     assert chosen["reason"] == f"its author's choice ({REF}); its weights were not compared"
     assert found[0]["baked"]

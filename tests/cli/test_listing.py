@@ -47,7 +47,7 @@ def test_what_fits_best_first(vaereg: Vaereg, recorded: Path) -> None:
     forest = document[0]["vaes"]
     assert (forest[0]["baked"], forest[0]["verdict"]) == (True, "compatible")
     for fit in forest:
-        assert set(fit) == {"name", "path", "verdict", "reason", "baked"}
+        assert set(fit) == {"name", "path", "verdict", "reason", "baked", "level"}
         assert fit["reason"]
     # Sixteen channels fit neither of them.
     assert all(fit["name"] != "ae" for row in document for fit in row["vaes"])

@@ -1,0 +1,1 @@
+"""Changes to other programs' files: planned first, written whole, undone on request."""

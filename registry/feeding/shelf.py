@@ -1,0 +1,190 @@
+"""The VAEs that a frontend shows: under the name that it has for them, or over a link to be made.
+
+Base names are the keys of most frontends' lists, so a link's name is like no other's there, in
+whatever case, and begins with no checkpoint's: AUTOMATIC1111 takes the first VAE whose name does
+(AUTOMATIC1111/stable-diffusion-webui modules/sd_vae.py, ``find_vae_near_checkpoint``).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..changes.base import Link
+from ..changes.linking import free_name, shows, wishes
+from ..errors import VaeregError
+from ..naming import shown
+from ..values import Component, Model
+from .base import Order, Refused
+from .recorded import sayable
+
+FILES = (".safetensors", ".ckpt", ".pt")
+LINKS, COPIES = ("hard", "symlink"), ("hard", "symlink", "copy")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepts:
+    """Which VAEs a frontend loads from a file of its VAE folder."""
+
+    suffixes: tuple[str, ...]
+    """Endings of files, in lower case."""
+    layouts: tuple[str, ...] = ()
+    """Whose tensor names it understands; empty: any."""
+    folders: bool = False
+    """Whether it takes diffusers folders too."""
+    prefixed: bool = False
+    """Whether it finds a VAE below a prefix, as whole checkpoints have it."""
+    globbed: bool = False
+    """Whether it finds nothing in a folder whose path holds brackets."""
+
+    def trouble(self, vae: Model, path: str) -> str | None:
+        """Why it would not load this file, as the end of a sentence; None where it would."""
+        part = vae.artifact.identity.component("vae")
+        if os.path.isdir(path):
+            return None if self.folders else "is a diffusers folder; " + _convert(vae)
+        if os.path.splitext(path)[1].lower() not in self.suffixes:
+            return f"is no {' or '.join(self.suffixes)} file; " + _convert(vae)
+        return self._trouble_inside(vae, part) if part else "holds no VAE"
+
+    def _trouble_inside(self, vae: Model, part: Component) -> str | None:
+        if part.prefix and not self.prefixed:
+            return f"keeps its VAE below {shown(part.prefix)}; " + _convert(vae)
+        if self.layouts and part.layout not in self.layouts:
+            return f"has the tensor names of {part.layout}; " + _convert(vae)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A VAE in a frontend's list."""
+
+    name: str
+    path: str
+    """Where the frontend finds it, or will."""
+    is_new: bool = False
+
+
+class Shelf:
+    """One folder of a frontend, and what it is to show besides."""
+
+    def __init__(self, order: Order, accepts: Accepts, folder: str | None = None) -> None:
+        """``folder`` is where links go: by default the frontend's first folder for VAEs."""
+        self._order = order
+        self._accepts = accepts
+        self.folder = folder if folder is not None else vae_folder(order, accepts)
+        self.links: list[Link] = []
+        self.refused: list[Refused] = []
+        self.kept: list[str] = []
+        self._put: dict[str, Shown | None] = {}
+
+    def put(self, vae: Model) -> Shown | None:
+        """The VAE as the frontend shows it then; None where it cannot be shown, which is told."""
+        sha256 = vae.artifact.digests.sha256
+        if sha256 not in self._put:
+            self._put[sha256] = self._listed(vae) or self._linked(vae)
+        return self._put[sha256]
+
+    def _listed(self, vae: Model) -> Shown | None:
+        for one in self._order.listing.of("vae"):
+            if not self._order.recorded.holds(one.path, vae):
+                continue
+            # A name that no settings file can hold gets a link under one that can.
+            if self._accepts.trouble(vae, one.path) is None and sayable((one.name, one.path)):
+                self.kept.append(f"{shown(vae.name)} is shown as {shown(one.name)} already.")
+                return Shown(one.name, one.path)
+        return None
+
+    def _linked(self, vae: Model) -> Shown | None:
+        source = self._source(vae)
+        if source is None or self.folder is None:
+            return None
+        try:
+            name = self._name(vae, source, self.folder)
+        except VaeregError as failure:
+            self.refused.append(Refused(source, failure.message, "link"))
+            return None
+        target = os.path.join(self.folder, name)
+        kinds = COPIES if self._order.copy else LINKS
+        if os.path.isdir(source):
+            kinds = ("symlink", "junction", *kinds[2:])
+        self.links.append(Link(source, target, kinds, f"shows {shown(vae.name)} here"))
+        return Shown(name, target, is_new=True)
+
+    def _source(self, vae: Model) -> str | None:
+        """A place of the VAE that the frontend could load it from."""
+        places = self._order.recorded.places(vae)
+        path = vae.path or vae.name
+        if self.folder is None:
+            self._refuse(path, f"{self._title} has no folder for VAEs that it would look into")
+            return None
+        if not places:
+            self._refuse(path, f"{shown(path)} is not there as it was recorded; vaereg scan")
+            return None
+        troubles = {place: self._accepts.trouble(vae, place) for place in places}
+        sound = [place for place, why in troubles.items() if why is None]
+        if not sound:
+            place, why = next(iter(troubles.items()))
+            self._refuse(place, f"{shown(place)} {why}")
+            return None
+        return sound[0]
+
+    @property
+    def _title(self) -> str:
+        return self._order.frontend.title
+
+    def _refuse(self, path: str, why: str) -> None:
+        self.refused.append(Refused(path, why, "link"))
+
+    def _name(self, vae: Model, source: str, folder: str) -> str:
+        sha256 = vae.artifact.digests.sha256
+        part = vae.artifact.identity.component("vae")
+        family = part.latent.family if part and part.latent else None
+        names = self._allowed(wishes(os.path.basename(source), family, sha256), sha256)
+        copied = self._copied(source, folder, names)
+        if copied is not None:
+            return copied
+        taken = (*self._taken(), *(os.path.basename(link.target) for link in self.links))
+        return free_name(folder, names, taken, source)
+
+    def _allowed(self, names: Sequence[str], sha256: str) -> list[str]:
+        """Those of the wishes that begin with no checkpoint's name, or ones that cannot."""
+        stems = tuple(
+            os.path.splitext(os.path.basename(one.path))[0].casefold()
+            for one in self._order.listing.models
+            if one.role == "checkpoint"
+        )
+        fuller = (*names, *(f"{start}__{names[0]}" for start in ("vae", sha256[:8], sha256)))
+        return [name for name in fuller if not name.casefold().startswith(stems or ("\0",))]
+
+    def _taken(self) -> Iterable[str]:
+        """Names that the frontend's list has for other files, wherever they lie."""
+        for one in self._order.listing.models:
+            if one.role in ("vae", "text_encoder"):
+                yield os.path.basename(one.path)
+
+    def _copied(self, source: str, folder: str, names: Sequence[str]) -> str | None:
+        """The name of a copy that an earlier run made."""
+        if not self._order.copy:
+            return None
+        for name in (name.casefold() for name in names):
+            if shows(Link(source, os.path.join(folder, name), COPIES)):
+                return name
+        return None
+
+
+def vae_folder(order: Order, accepts: Accepts) -> str | None:
+    """The first folder for VAEs in which the frontend finds files; one that is there if any is."""
+    paths = [
+        one.path
+        for one in order.installation.folders
+        if one.role == "vae"
+        and sayable((one.path,))
+        and not (accepts.globbed and glob.has_magic(one.path))
+    ]
+    return next((path for path in paths if os.path.isdir(path)), next(iter(paths), None))
+
+
+def _convert(vae: Model) -> str:
+    return f"vaereg convert {shown(vae.name)} --layout ldm makes a file that it loads"

@@ -27,14 +27,15 @@ CHECKPOINT_FAMILIES = ("sd1", "sdxl", "sd3", "flux1", "flux2", "wan21")
 
 def registry(home: Path, checkpoints: int, vaes: int) -> None:
     """Fill the registry under ``home`` with models of several families."""
-    found = [_model(number, "checkpoint") for number in range(checkpoints)]
-    found += [_model(number, "vae") for number in range(vaes)]
+    found = [model(number, "checkpoint") for number in range(checkpoints)]
+    found += [model(number, "vae") for number in range(vaes)]
     with open_store(f"sqlite:///{home / 'registry.db'}", home) as store:
         for start in range(0, len(found), 500):
             store.remember(found[start : start + 500])
 
 
-def _model(number: int, kind: str) -> tuple[Artifact, Location]:
+def model(number: int, kind: str) -> tuple[Artifact, Location]:
+    """A recorded ``checkpoint`` or ``vae`` of one of several families."""
     row = family(CHECKPOINT_FAMILIES[number % len(CHECKPOINT_FAMILIES)])
     latent = Latent(*row.shape, row.id, (row.id,), "header", 0.95, row.scaling_factor)
     open_latent = replace(latent, family=None, candidates=("sd1", "sdxl"), determined_by=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,12 @@ from ..registry.twins import introductions
 from ..registry.values import Rejection
 from . import shapes
 from .context import Context
+from .frontends import FrontendsOption, installations
 from .naming_online import Naming, look_up_online
 from .page import Page
+
+if TYPE_CHECKING:
+    from ..registry.frontends.base import Installation
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +38,7 @@ def scan_command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Read and hash unchanged files again too.")
     ] = False,
+    frontend: FrontendsOption = None,
     lookup: Annotated[
         bool,
         typer.Option("--lookup", help="Ask Civitai by hash what the recorded files are."),
@@ -42,14 +47,26 @@ def scan_command(
     """Record the models below folders; unchanged files are not read again."""
     settings = Context.of(context)
     with settings.store() as store:
-        roots = _roots(store, folders or [])
+        found = installations(store, frontend) if frontend else []
+        shared = _shared(found)
+        roots = [*_roots(store, folders or []), *shared] if folders or not frontend else shared
         with settings.output.progress("reading") as watcher:
-            report = scan(store, roots, jobs=jobs, watcher=watcher, fresh=fresh)
+            once = bool(frontend)
+            report = scan(store, roots, jobs=jobs, watcher=watcher, fresh=fresh, once=once)
         store.keep_roots(roots)
         told = list(introductions(store.models(), report.newcomers)) if report.newcomers else []
         named = look_up_online(settings, store, again=fresh) if lookup else None
     document = shapes.scan(report) | ({"lookup": named.document()} if named else {})
+    if frontend:
+        document |= {"frontends": [_installation(one) for one in found]}
     settings.output.answer(document, lambda page: _tell(report, told, named, page))
+    for one in found:
+        version = one.version or "version not known"
+        settings.output.note(f"{one.frontend} ({version}) in {one.root}")
+    if frontend and not found:
+        settings.output.note(
+            "note: no frontend was found; name one: --frontend comfyui=/path/to/it"
+        )
     for root in roots:
         if not os.path.lexists(root):
             settings.output.note(f"note: {root} is not there; what it held is marked offline")
@@ -67,6 +84,25 @@ def _roots(store: Store, folders: list[str]) -> list[str]:
         if not os.path.lexists(root) and root not in known:
             raise NotFound(f"there is no folder {shown(root)}", "check the spelling of the path")
     return roots
+
+
+def _shared(found: list[Installation]) -> list[str]:
+    """The model folders of all frontends, each once though links lead to it, none in another."""
+    paths = {
+        os.path.realpath(folder.path): folder.path
+        for one in found
+        for folder in one.folders
+        if os.path.isdir(folder.path)
+    }
+    return [
+        path
+        for real, path in paths.items()
+        if not any(real != other and real.startswith(other + os.sep) for other in paths)
+    ]
+
+
+def _installation(one: Installation) -> shapes.Json:
+    return {"frontend": one.frontend, "root": one.root, "version": one.version}
 
 
 def _reason(entry: Rejection) -> str:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .errors import VaeregError
 from .intake import Taken, renamed, take_in
@@ -43,19 +44,30 @@ def scan(
     jobs: int = 2,
     watcher: Watcher | None = None,
     fresh: bool = False,
+    once: bool = False,
 ) -> Report:
     """Record every model below the roots; ``fresh`` reads unchanged files again too.
 
-    Interrupted by ``KeyboardInterrupt`` it records what it has and raises it again.
+    ``once`` takes a file that links show at several paths for one, at the first of them: frontends
+    that share models through links show each in all their folders. Interrupted by
+    ``KeyboardInterrupt`` it records what it has and raises it again.
     """
-    return _Scan(store, roots, jobs, watcher or Watcher(), fresh).run()
+    return _Scan(store, roots, jobs, watcher or Watcher(), fresh, once).run()
 
 
 class _Scan:
     def __init__(
-        self, store: Store, roots: Sequence[str], jobs: int, watcher: Watcher, fresh: bool
+        self,
+        store: Store,
+        roots: Sequence[str],
+        jobs: int,
+        watcher: Watcher,
+        fresh: bool,
+        once: bool,
     ) -> None:
         self.store = store
+        self.once = once
+        self.counted: set[tuple[int, int, int, int]] = set()
         self.roots = [os.path.abspath(root) for root in roots]
         self.jobs = jobs
         self.watcher = watcher
@@ -90,6 +102,8 @@ class _Scan:
             if entry.path in self.seen:
                 continue
             self.seen.add(entry.path)
+            if self.once and self._is_shown_elsewhere(entry):
+                continue
             self.report.files += 1
             place = self.known.get(entry.path)
             if place is None or place.stamp != entry.stamp or self.fresh:
@@ -103,6 +117,27 @@ class _Scan:
         if returned:
             self.store.mark(returned, "present")
         return todo
+
+    def _is_shown_elsewhere(self, found: Found) -> bool:
+        """Whether this scan counted the same file at another path, or the registry has it there."""
+        identity = _identity(found.stamp)
+        if identity in self.counted:
+            return True
+        self.counted.add(identity)
+        if found.path in self.known or identity not in self.places:
+            return False
+        self.report.files += 1
+        self.report.unchanged += 1
+        return True
+
+    @cached_property
+    def places(self) -> set[tuple[int, int, int, int]]:
+        """The identities of recorded models that are where they were."""
+        return {
+            _identity(place.stamp)
+            for path, place in self.known.items()
+            if place.sha256 is not None and not is_gone(path)
+        }
 
     def _gone(self) -> dict[str, Place]:
         """Recorded models whose file is not there any more, wherever it lay."""

@@ -1,0 +1,84 @@
+"""What the web UIs that descend from AUTOMATIC1111 answer alike: settings, flags, model lists.
+
+Source: AUTOMATIC1111/stable-diffusion-webui, modules/api/api.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..changes.base import Call
+from ..errors import DownloadBroken
+from ..frontends.base import Listed
+from ..naming import shown
+from .client import Client
+from .matching import Match, find, plain
+
+API = "/sdapi/v1"
+OPTIONS = f"{API}/options"
+CHECKPOINT = "sd_model_checkpoint"
+
+
+def options(client: Client) -> Mapping[str, object]:
+    """The settings; raises ``SourceError``."""
+    return _mapping(client, client.get(OPTIONS), "settings")
+
+
+def flags(client: Client) -> Mapping[str, object]:
+    """The launch flags, as argparse names them; raises ``SourceError``."""
+    return _mapping(client, client.get(f"{API}/cmd-flags"), "launch flags")
+
+
+def listed(client: Client, path: str, role: str, name: str = "model_name") -> list[Listed]:
+    """The models of one list; raises ``SourceError``."""
+    rows = client.get(API + path)
+    if not isinstance(rows, list):
+        raise _nonsense(client, "models")
+    return [_model(client, row, role, name) for row in rows]
+
+
+def checkpoints(client: Client) -> list[Listed]:
+    """The checkpoints by their titles, which is what the setting holds; raises ``SourceError``."""
+    return listed(client, "/sd-models", "checkpoint", "title")
+
+
+def checkpoint(client: Client, wanted: str) -> Match:
+    """One checkpoint; raises ``NotFound``, ``Ambiguous`` and ``SourceError``."""
+    return find(checkpoints(client), wanted, "checkpoint", client.address, client.title)
+
+
+def change(client: Client, before: Mapping[str, object], wanted: Mapping[str, object]) -> Call:
+    """The request that sets settings, and the one that sets them back."""
+    url = client.url(OPTIONS)
+    undo = {key: before.get(key) for key in wanted}
+    why = ", ".join(f"{key} = {shown(str(value), 80)}" for key, value in wanted.items())
+    return Call("POST", url, dict(wanted), why, ("POST", url, undo))
+
+
+def is_checkpoint(setting: object, title: str) -> bool:
+    """Whether a setting names a checkpoint; loading it appends its hash to its title."""
+    return isinstance(setting, str) and plain(setting) == plain(title)
+
+
+def text(value: object) -> str | None:
+    """A setting that is a text and not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def _model(client: Client, row: object, role: str, key: str) -> Listed:
+    name = row.get(key) if isinstance(row, dict) else None
+    path = row.get("filename") if isinstance(row, dict) else None
+    if not isinstance(name, str) or not name:
+        raise _nonsense(client, "models")
+    return Listed(role, name, path if isinstance(path, str) else "")
+
+
+def _mapping(client: Client, document: object, what: str) -> Mapping[str, object]:
+    if not isinstance(document, dict):
+        raise _nonsense(client, what)
+    return document
+
+
+def _nonsense(client: Client, what: str) -> DownloadBroken:
+    says = f"{client.who} does not answer with a list of its {what}"
+    return DownloadBroken(says, "Check the address; another program may answer there.")

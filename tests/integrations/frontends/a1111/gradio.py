@@ -1,0 +1,7 @@
+"""The components that settings name."""
+
+
+class Radio: ...
+
+
+class Checkbox: ...

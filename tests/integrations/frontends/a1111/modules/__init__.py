@@ -1,0 +1,1 @@
+"""AUTOMATIC1111's modules, as far as the extension meets them."""

@@ -1,0 +1,1 @@
+"""The web framework that ComfyUI brings."""

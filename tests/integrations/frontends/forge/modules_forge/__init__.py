@@ -1,0 +1,1 @@
+"""Forge's own modules, as far as the extension meets them."""

@@ -96,6 +96,8 @@ def tell(page: Page, examined: Examined) -> None:
         page.table(["", "Checkpoint", "Would use", "Because", "What of it"], rows, "What of it")
     fine = sum(one.outcome == "pass" for one in pairings)
     page.line(f"{fine} of {len(pairings)} checkpoints get a VAE that fits")
+    if any(one.verdict is not None and one.outcome == "unknown" for one in pairings):
+        page.line("what is open the weights can tell: vaereg matrix --probe weights")
     told = list(notices(examined))
     for note in told[:MOST_NOTICES]:
         page.line(f"note: {note.message}")

@@ -41,9 +41,25 @@ StepsOption = Annotated[
     int | None,
     typer.Option("--steps", metavar="N", min=1, max=200, help="For generated pictures: steps."),
 ]
+
+
+def _drawable(size: int | None) -> int | None:
+    """Told before anything is read: every denoiser here halves an eighth of the sides thrice."""
+    if size is not None and size % 64:
+        raise UsageError(f"no picture of {size} pixels can be drawn", "use a multiple of 64")
+    return size
+
+
 SizeOption = Annotated[
     int | None,
-    typer.Option("--size", metavar="PX", min=64, max=4096, help="For generated pictures: sides."),
+    typer.Option(
+        "--size",
+        metavar="PX",
+        min=64,
+        max=4096,
+        callback=_drawable,
+        help="For generated pictures: sides, a multiple of 64.",
+    ),
 ]
 SeedOption = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="For generated pictures: the seed.")

@@ -15,17 +15,17 @@ from ..frontends.choosing import AUTOMATICALLY, METADATA_SINCE, OVERRIDES, relea
 from ..naming import shown
 from .base import Choice, Feed, Feeder, Order, Snippet, Wanted
 from .building import Draft, linked
-from .choosing import unmet, vae_name
-from .shelf import FILES, Accepts, Shelf
+from .choosing import pinned, unmet, vae_name
+from .shelf import Accepts, Shelf
 from .texts import beside, payload, with_keys
 from .webui import STOPPED, set_option, settings_file, with_options
 
 ACCEPTS = {
-    "a1111": Accepts(FILES, ("ldm",), globbed=True),
-    "reforge": Accepts(FILES, ("ldm", "diffusers"), prefixed=True, globbed=True),
+    "a1111": Accepts("a1111", globbed=True),
+    "reforge": Accepts("reforge", prefixed=True, globbed=True),
 }
-"""modules/sd_vae.py ``load_vae_dict`` loads strictly, by LDM's names; reForge's
-(Panchovix/stable-diffusion-webui-reForge modules/sd_vae.py) strips prefixes and converts."""
+"""reForge strips prefixes (Panchovix/stable-diffusion-webui-reForge modules/sd_vae.py); both look
+for files with ``glob``, to which brackets in a path are a pattern."""
 REFRESH = "Press the refresh button beside the list of VAEs, or start anew: new files are listed."
 _BAKED = "None"
 _AUTOMATIC = {"sd_vae": "Automatic"}
@@ -43,7 +43,8 @@ def apply(order: Order) -> Feed:
     version = release(place.version)
     if place.frontend == "a1111" and (version is None or version < METADATA_SINCE):
         return _without_metadata(draft, shelf)
-    wanted, draft.kept = unmet(order, _unlocked(draft))
+    settled = _unlocked(draft)
+    wanted, draft.kept = unmet(draft.order, settled)
     for choice in wanted:
         found = shelf.put(choice.vae) if choice.vae else None
         if choice.vae is None or found is not None:
@@ -84,9 +85,12 @@ def overruled(options: Mapping[str, object]) -> bool:
 def _unlocked(draft: Draft) -> Installation:
     """The installation with ``sd_vae`` as the choices need it, which is planned or reminded of."""
     place = draft.order.installation
-    if not overruled(place.options):
+    if not overruled(place.options) or not unmet(draft.order, place)[0]:
         return place
+    draft.order = pinned(draft.order)
     now = shown(str(place.options["sd_vae"]))
+    if draft.order.live:
+        return with_options(place, _AUTOMATIC)
     if draft.order.whole:
         why = f"sd_vae is {now}, which comes before every checkpoint's own choice"
         draft.take(set_option(place, _AUTOMATIC, why))

@@ -61,6 +61,8 @@ class Order:
     """Folder for files that a frontend is pointed at by a flag."""
     copy: bool = False
     """Whether a copy will do where no link can be made."""
+    live: bool = False
+    """Whether the frontend runs and is told its settings itself: then its settings file stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..frontends.base import BAKED, FILE, Effective, Installation, Listed
 from ..judging.matrix import Fit, Matrix
@@ -83,10 +83,8 @@ def unmet(order: Order, installation: Installation) -> tuple[list[Choice], list[
     wanted: list[Choice] = []
     kept: list[str] = []
     for choice in order.choices:
-        now = order.frontend.effective(
-            installation, order.listing, choice.listed, has_baked(choice.checkpoint)
-        )
-        why = _kept(order, choice, now)
+        now = _now(order, choice, installation)
+        why = _kept(order, choice, now, "already" if installation is order.installation else "then")
         if why is None:
             wanted.append(choice)
         else:
@@ -94,19 +92,52 @@ def unmet(order: Order, installation: Installation) -> tuple[list[Choice], list[
     return wanted, kept
 
 
+def pinned(order: Order) -> Order:
+    """The order with every VAE that is in use and stays as a choice of its own.
+
+    For a setting that is to be changed under all of them. Where one of these VAEs is not recorded
+    the order is not whole any more.
+    """
+    found: list[Choice] = []
+    whole = order.whole
+    for choice in order.choices:
+        now = _now(order, choice, order.installation)
+        if now.kind == FILE and now.vae and _kept(order, choice, now, "") is not None:
+            model = order.recorded.at(now.vae)
+            whole = whole and model is not None
+            choice = replace(choice, vae=model, asked=True) if model else choice
+        found.append(choice)
+    return replace(order, choices=tuple(found), whole=whole)
+
+
+def family_of(vae: Model, choices: Iterable[Choice]) -> str | None:
+    """The settled latent family of a VAE, else that of a checkpoint which it surely fits."""
+    models = [vae, *(one.checkpoint for one in choices if one.vae is vae)]
+    for model, role in zip(models, ("vae", *("denoiser" for _ in models[1:])), strict=True):
+        part = model.artifact.identity.component(role)
+        if part is not None and part.latent is not None and part.latent.family is not None:
+            return part.latent.family
+    return None
+
+
 def vae_name(choice: Choice) -> str:
     """The chosen VAE for people."""
     return shown(choice.vae.name) if choice.vae else "its own VAE"
 
 
-def _kept(order: Order, choice: Choice, now: Effective) -> str | None:
+def _now(order: Order, choice: Choice, installation: Installation) -> Effective:
+    baked = has_baked(choice.checkpoint)
+    return order.frontend.effective(installation, order.listing, choice.listed, baked)
+
+
+def _kept(order: Order, choice: Choice, now: Effective, since: str) -> str | None:
     if now.kind == BAKED:
-        return None if choice.vae else "decodes with its own VAE already"
+        return None if choice.vae else f"decodes with its own VAE {since}"
     if now.kind != FILE or now.vae is None:
         return None
     model = order.recorded.at(now.vae)
     if model is not None and choice.vae is not None and _same(model, choice.vae):
-        return f"decodes with {shown(model.name)} already"
+        return f"decodes with {shown(model.name)} {since}"
     if choice.asked:
         return None
     if model is None:
@@ -155,7 +186,8 @@ def _word(fit: Fit) -> str:
 def _unrecorded(names: Sequence[str]) -> str:
     told = ", ".join(shown(name) for name in names[:_MOST_NAMED])
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"not recorded as checkpoints, so left as they are: {told}{more}. vaereg scan records."
+    how = "vaereg scan --frontend auto records them"
+    return f"not recorded as checkpoints, so left as they are: {told}{more}. {how}"
 
 
 def _same(one: Model, other: Model) -> bool:

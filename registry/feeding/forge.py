@@ -20,12 +20,6 @@ from .texts import beside, object_in, payload, with_keys
 from .webui import STOPPED, set_option, settings_file, with_options
 
 KEY, METADATA, CHECKPOINT = "forge_additional_modules", "vae_te", "sd_model_checkpoint"
-ACCEPTS = {
-    "forge": Accepts((".safetensors", ".ckpt", ".pt", ".bin")),
-    "neo": Accepts((".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin")),
-}
-"""Endings of lllyasviel/stable-diffusion-webui-forge modules_forge/main_entry.py ``refresh_models``
-but .gguf, which holds no VAE; backend/loader.py converts diffusers' names."""
 REFRESH = "Press the refresh button beside VAE / Text Encoder, or start anew: new files are listed."
 BY_CARD = "Metadata counts when a checkpoint is chosen by its card in the Checkpoints tab."
 _BUILT_IN = "Built in"
@@ -33,28 +27,26 @@ _BUILT_IN = "Built in"
 
 def link(order: Order) -> Feed:
     """The VAEs flat in the folder for VAEs: links to folders are not followed there."""
-    return linked(order, Shelf(order, ACCEPTS[order.installation.frontend]), REFRESH)
+    return linked(order, Shelf(order, Accepts(order.installation.frontend)), REFRESH)
 
 
 def apply(order: Order) -> Feed:
     """The list of modules where one suits every checkpoint; the metadata of each in any case."""
     draft, place = Draft(order), order.installation
-    shelf = Shelf(order, ACCEPTS[place.frontend])
+    shelf = Shelf(order, Accepts(place.frontend))
     wanted, draft.kept = unmet(order, place)
-    found = {
-        choice.listed.path: shelf.put(choice.vae) if choice.vae else None for choice in wanted
-    }
+    found = {choice.listed.path: shelf.put(choice.vae) if choice.vae else None for choice in wanted}
     ready = [one for one in wanted if one.vae is None or found[one.listed.path] is not None]
     for choice in ready:
         _metadata(draft, choice, found[choice.listed.path])
-    if ready and not _for_all(draft, ready, found[ready[0].listed.path]):
+    if ready and not order.live and not _for_all(draft, ready, found[ready[0].listed.path]):
         for choice in ready:
             draft.snippets.append(_together(order, choice, found[choice.listed.path]))
         draft.reminders.append(
             f"{KEY} holds for every checkpoint, so it was left: send both settings at once, or "
             "choose the checkpoint by its card."
         )
-    draft.reminders += [BY_CARD] if ready else []
+    draft.reminders += [BY_CARD] if ready and not order.live else []
     draft.reminders += [REFRESH] if shelf.links else []
     return draft.feed([shelf])
 
@@ -87,7 +79,9 @@ def _current(order: Order) -> list[str]:
 
 def _is_vae(order: Order, text: str) -> bool:
     name = text.replace("\\", "/").rpartition("/")[2]
-    listed = next((one for one in order.listing.of("vae", "text_encoder") if one.name == name), None)
+    listed = next(
+        (one for one in order.listing.of("vae", "text_encoder") if one.name == name), None
+    )
     if listed is None:
         return False
     model = order.recorded.at(listed.path)

@@ -40,9 +40,7 @@ class Recorded:
         alike = [
             one for one in self.models if one is vae or (own is not None and _content(one) == own)
         ]
-        paths = (
-            path for one in alike if not has(one, "denoiser") for path in self.places(one)
-        )
+        paths = (path for one in alike if not has(one, "denoiser") for path in self.places(one))
         return next((path for path in paths if os.path.isdir(path)), None)
 
     @cached_property

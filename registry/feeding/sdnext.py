@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 
 from ..changes.base import Link
-from ..frontends.base import flag
+from ..frontends.base import Installation, flag
 from ..naming import shown
 from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft, linked
-from .choosing import unmet, vae_name
+from .choosing import pinned, unmet, vae_name
 from .shelf import COPIES, LINKS, Accepts, Shelf
 from .texts import payload
 from .webui import STOPPED, set_option, settings_file, with_options
 
-ACCEPTS = Accepts((".safetensors",), folders=True, globbed=True)
+ACCEPTS = Accepts("sdnext", globbed=True)
 NEAR = ".vae.safetensors"
 REFRESH = "Press the refresh button beside the list of VAEs, or start anew: new files are listed."
 _AUTOMATIC = {"sd_vae": "Automatic"}
@@ -29,19 +29,16 @@ _BLOCKING = ("Default", "TAESD")
 
 def link(order: Order) -> Feed:
     """The VAEs flat in the folder for VAEs; a diffusers folder would bring its .json along."""
-    return linked(order, Shelf(order, Accepts(ACCEPTS.suffixes, globbed=True)), REFRESH)
+    return linked(order, Shelf(order, ACCEPTS), REFRESH)
 
 
 def apply(order: Order) -> Feed:
     """Each chosen VAE linked beside its checkpoint; the setting only where it stands in the way."""
     draft, place = Draft(order), order.installation
-    wanted, draft.kept = unmet(order, place)
-    beside = [one for one in wanted if one.vae is not None]
-    own = [one for one in wanted if one.vae is None]
-    for choice in beside:
-        draft.take(_beside(order, choice))
-    if own or (beside and place.options.get("sd_vae") in _BLOCKING):
-        _unlock(draft, own)
+    settled = _unlocked(draft)
+    wanted, draft.kept = unmet(draft.order, settled)
+    for choice in wanted:
+        draft.take(_beside(order, choice) if choice.vae else _named_so(choice))
     forced = flag(place, "--vae")
     if forced is not None:
         draft.reminders.append(
@@ -68,7 +65,9 @@ def _beside(order: Order, choice: Choice) -> Link | Refused:
     assert choice.vae is not None
     target = os.path.splitext(choice.listed.path)[0] + NEAR
     if os.path.isdir(choice.listed.path):
-        why = f"{shown(choice.listed.name)} is a diffusers folder, beside which no VAE is looked for"
+        why = (
+            f"{shown(choice.listed.name)} is a diffusers folder, beside which no VAE is looked for"
+        )
         return Refused(choice.listed.path, why, "link")
     places = order.recorded.places(choice.vae)
     files = [path for path in places if not os.path.isdir(path)]
@@ -76,33 +75,39 @@ def _beside(order: Order, choice: Choice) -> Link | Refused:
     if not sound:
         path = next(iter(places), choice.vae.path or choice.vae.name)
         how = f"vaereg convert {shown(choice.vae.name)} --layout diffusers --out FILE.safetensors"
-        return Refused(path, f"{shown(path)} is no .safetensors file that lies there; {how}", "link")
+        return Refused(
+            path, f"{shown(path)} is no .safetensors file that lies there; {how}", "link"
+        )
     why = f"{shown(choice.listed.name)} decodes with {vae_name(choice)}"
     return Link(sound[0], target, COPIES if order.copy else LINKS, why)
 
 
-def _unlock(draft: Draft, own: list[Choice]) -> None:
-    """``sd_vae`` set to Automatic where that is for every checkpoint, else a reminder of it."""
+def _named_so(choice: Choice) -> Refused:
+    what = f"a VAE of its name is there, which SD.Next takes for {shown(choice.listed.name)}"
+    return Refused(choice.listed.path, f"{what}; it is not vaereg's to take away")
+
+
+def _unlocked(draft: Draft) -> Installation:
+    """The installation with ``sd_vae`` as the choices need it, which is planned or reminded of."""
     order, place = draft.order, draft.order.installation
-    still, _ = unmet(order, with_options(place, _AUTOMATIC))
-    for choice in own:
-        if choice in still:
-            path = os.path.splitext(choice.listed.path)[0] + NEAR
-            why = (
-                f"{shown(choice.listed.name)} has a VAE of its name, which is not vaereg's to take "
-                "away"
-            )
-            draft.refused.append(Refused(path, why))
-    if all(choice in still for choice in own) and place.options.get("sd_vae") not in _BLOCKING:
-        return
-    now = shown(str(place.options.get("sd_vae", "Automatic")))
+    setting = place.options.get("sd_vae", "Automatic")
+    wanted, _ = unmet(order, place)
+    own = any(choice.vae is None for choice in wanted)
+    if setting == "Automatic" or not (own or (wanted and setting in _BLOCKING)):
+        return place
+    order = draft.order = pinned(order)
+    if order.live:
+        return with_options(place, _AUTOMATIC)
+    now = shown(str(setting))
     if order.whole:
-        why = f"sd_vae is {now}, which comes before every checkpoint's own"
+        why = f"sd_vae is {now}, which comes before what is chosen for a checkpoint"
         draft.take(set_option(place, _AUTOMATIC, why))
         file = shown(settings_file(place))
         draft.reminders.append(STOPPED.format(title=order.frontend.title, file=file))
-        return
-    draft.reminders.append(
-        f"Set SD VAE (sd_vae) to Automatic: it is {now}, which comes before every checkpoint's own."
-    )
-    draft.snippets.append(("POST /sdapi/v1/options", payload(_AUTOMATIC)))
+    else:
+        draft.reminders.append(
+            f"Set SD VAE (sd_vae) to Automatic: it is {now}, which comes before what is chosen for "
+            "a checkpoint. It was left, for it may be meant for those that are not in this plan."
+        )
+        draft.snippets.append(("POST /sdapi/v1/options", payload(_AUTOMATIC)))
+    return with_options(place, _AUTOMATIC)

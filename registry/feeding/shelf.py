@@ -15,25 +15,23 @@ from dataclasses import dataclass
 from ..changes.base import Link
 from ..changes.linking import free_name, shows, wishes
 from ..errors import VaeregError
+from ..frontends.support import SUPPORT
 from ..naming import shown
-from ..values import Component, Model
+from ..values import Model
 from .base import Order, Refused
 from .recorded import sayable
 
-FILES = (".safetensors", ".ckpt", ".pt")
 LINKS, COPIES = ("hard", "symlink"), ("hard", "symlink", "copy")
 
 
 @dataclass(frozen=True, slots=True)
 class Accepts:
-    """Which VAEs a frontend loads from a file of its VAE folder."""
+    """Which VAEs a frontend loads from its VAE folder."""
 
-    suffixes: tuple[str, ...]
-    """Endings of files, in lower case."""
-    layouts: tuple[str, ...] = ()
-    """Whose tensor names it understands; empty: any."""
+    support: str
+    """Key of ``frontends.support.SUPPORT``."""
     folders: bool = False
-    """Whether it takes diffusers folders too."""
+    """Whether diffusers folders may be shown there, where it takes them at all."""
     prefixed: bool = False
     """Whether it finds a VAE below a prefix, as whole checkpoints have it."""
     globbed: bool = False
@@ -41,18 +39,19 @@ class Accepts:
 
     def trouble(self, vae: Model, path: str) -> str | None:
         """Why it would not load this file, as the end of a sentence; None where it would."""
-        part = vae.artifact.identity.component("vae")
+        row, part = SUPPORT[self.support], vae.artifact.identity.component("vae")
+        if part is None:
+            return "holds no VAE"
         if os.path.isdir(path):
-            return None if self.folders else "is a diffusers folder; " + _convert(vae)
-        if os.path.splitext(path)[1].lower() not in self.suffixes:
-            return f"is no {' or '.join(self.suffixes)} file; " + _convert(vae)
-        return self._trouble_inside(vae, part) if part else "holds no VAE"
-
-    def _trouble_inside(self, vae: Model, part: Component) -> str | None:
+            taken = self.folders and row.folders
+            return None if taken else f"is a diffusers folder; {_convert(vae)}"
+        ending = os.path.splitext(path)[1]
+        if (ending if row.exact else ending.lower()) not in row.endings:
+            return f"ends in {shown(ending)}, which {row.title} does not list; {_convert(vae)}"
         if part.prefix and not self.prefixed:
-            return f"keeps its VAE below {shown(part.prefix)}; " + _convert(vae)
-        if self.layouts and part.layout not in self.layouts:
-            return f"has the tensor names of {part.layout}; " + _convert(vae)
+            return f"keeps its VAE below {shown(part.prefix)}; {_convert(vae)}"
+        if part.layout not in row.layouts:
+            return f"has the tensor names of {part.layout}; {_convert(vae)}"
         return None
 
 

@@ -29,8 +29,10 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(vaereg: Vaereg, shapes: Path, vae: str, *words: str, **env: str):
+    """In one home for all tests: the checkpoint draws once."""
     pair = ("--model", shapes / "shapes", "--vae", shapes / f"{vae}.safetensors")
-    return vaereg("check", *pair, "--probe", "generate", "--json", *words, **env)
+    home = ("--home", shapes / "home") if "--home" not in words else ()
+    return vaereg("check", *pair, "--probe", "generate", "--json", *home, *words, **env)
 
 
 def row(document: dict, check: str) -> dict:
@@ -106,7 +108,8 @@ def test_without_diffusers_the_lower_level_answers(
 ) -> None:
     (tmp_path / "lacking").mkdir()
     (tmp_path / "lacking" / "diffusers.py").write_text("raise ImportError(name='diffusers')")
-    run = check(vaereg, shapes, "foreign", PYTHONPATH=str(tmp_path / "lacking"))
+    home = ("--home", str(tmp_path / "home"))
+    run = check(vaereg, shapes, "foreign", *home, PYTHONPATH=str(tmp_path / "lacking"))
     assert (run.code, run.document["probe"]["level"]) == (3, "decode")
     assert "diffusers" in row(run.document, "generation")["message"]
 

@@ -77,5 +77,13 @@ def test_the_demo_runs_the_main_job_and_stays_in_its_home(vaereg: Vaereg, tmp_pa
         "compatible",
         "compatible",
         "incompatible",
+        "incompatible",
     ]
+    steps = {step["command"][1]: step["answer"] for step in run.document["steps"]}
+    drawn = {one["name"]: one for one in steps["compare"]["pictures"]}
+    assert "more saturated" in drawn["shapes_vivid"]["words"]
+    assert steps["matrix"]["counts"]["compatible"] == 2
+    assert len(steps["clip"]["pictures"]) == 4
+    pictures = {path.name for path in (tmp_path / "here/demo/pictures").iterdir()}
+    assert {"shapes.png", "shapes.html", "clip_skip.png", "matrix.html"} <= pictures
     assert {path.name for path in tmp_path.iterdir()} == {"here"}

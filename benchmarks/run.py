@@ -1,7 +1,7 @@
 """Print every figure that vaereg claims, measured here and now; exit code 1 where a bar is missed.
 
 Usage: python benchmarks/run.py [NAME...]    names: start header digests scan pairs health kinship
-response crossing pull peek
+response crossing generation doctor pull peek
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 
 import fixtures
 from crossing import crossing
+from frontends import doctor
+from generation import generation
 from health import health
 from kinship import related
 from measure import BIN, call_seconds, command_seconds, report
@@ -142,6 +144,8 @@ FIGURES = {
     "kinship": related,
     "response": response,
     "crossing": crossing,
+    "generation": generation,
+    "doctor": doctor,
     "pull": pulling,
     "peek": peeking,
 }

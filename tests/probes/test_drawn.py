@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from tests.probes import generation_folders  # noqa: E402
 from tests.probes.generation_cases import CPU, DENOISER, described, rewritten  # noqa: E402
 from vaereg.probes.generation.drawn import draw, wider  # noqa: E402
-from vaereg.probes.generation.kept import keep, load_latents, recalled  # noqa: E402
+from vaereg.probes.generation.kept import load_latents, recalled  # noqa: E402
 from vaereg.probes.generation.sampling import sample  # noqa: E402
 from vaereg.probes.prober import TorchProber  # noqa: E402
 from vaereg.probes.shapes import checkpoint  # noqa: E402
@@ -29,7 +29,6 @@ from vaereg.registry.drawing import CheckpointFile, Drawing, DrawTask  # noqa: E
 from vaereg.registry.errors import (  # noqa: E402
     CannotRun,
     NoSpace,
-    NotFound,
     OutOfMemory,
     Unreadable,
     UsageError,
@@ -210,50 +209,6 @@ def test_what_was_damaged_is_drawn_anew(model, tmp_path: Path, harm) -> None:
     again = draw(task(model, tmp_path, steps=2), CPU, "auto")
     assert not again.kept
     np.testing.assert_array_equal(load_latents(again.path), sound)
-
-
-def test_what_is_not_there(tmp_path: Path) -> None:
-    assert recalled(str(tmp_path / "none")) is None
-    assert recalled(str(tmp_path)) is None
-    with pytest.raises(NotFound):
-        load_latents(str(tmp_path / "none"))
-
-
-KEPT = Drawing("", 4, 64, 64, "cpu", "float32", 1.5, 4, 0, 3.0, "ünïcödé \udcff", notes=("a", "b"))
-
-
-@pytest.mark.parametrize(
-    ("shape", "value", "changes", "sound"),
-    [
-        ((1, 4, 8, 8), 0.0, {}, True),
-        ((1, 4, 8, 8), np.nan, {"finite": False, "failed_at": 3}, True),
-        ((1, 4, 8, 8), np.nan, {}, False),
-        ((1, 4, 8, 8), np.inf, {}, False),
-        ((1, 4, 8, 8), 0.0, {"finite": False}, False),
-        ((1, 16, 8, 8), 0.0, {}, False),
-        ((2, 4, 8, 8), 0.0, {}, False),
-        ((4, 8, 8), 0.0, {}, False),
-        ((1, 4, 0, 8), 0.0, {}, False),
-        ((1, 4, 8, 65), 0.0, {}, False),
-        ((1, 4, 8, 8), 0.0, {"seed": "0"}, False),
-        ((1, 4, 8, 8), 0.0, {"notes": (1,)}, False),
-    ],
-)
-def test_latents_must_be_what_is_said_of_them(tmp_path: Path, shape, value, changes, sound) -> None:
-    path = str(tmp_path / "a.safetensors")
-    told = replace(KEPT, path=path, **changes)
-    keep(path, np.full(shape, value, np.float32), told)
-    assert recalled(path) == (replace(told, kept=True) if sound else None)
-
-
-def test_every_figure_of_a_drawing_is_kept(tmp_path: Path) -> None:
-    path = str(tmp_path / "a.safetensors")
-    odd = replace(KEPT, path=path, overflowed="float16", failed_at=2, finite=False)
-    keep(path, np.full((1, 4, 8, 8), np.nan, np.float32), odd)
-    back = recalled(path)
-    for field in fields(Drawing):
-        if field.name != "kept":
-            assert getattr(back, field.name) == getattr(odd, field.name), field.name
 
 
 def test_interruption_leaves_nothing_behind(model, tmp_path: Path) -> None:

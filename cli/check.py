@@ -90,13 +90,16 @@ def check_command(
     with settings.store() as store:
         checkpoint = side_of(settings, store, model, "model")
         decoder = side_of(settings, store, vae, "vae")
-        again = bool(fresh or image or device != "auto" or dtype is not Dtype.AUTO)
-        picture = picture_path(settings, out, checkpoint, decoder)
+        again = bool(fresh or device != "auto" or dtype is not Dtype.AUTO)
         declared = declared_by(store.pairs(), checkpoint, decoder)
-        asked = bool(steps or size or seed or frontend)
         drawn = Picture(str(settings.home / "drawings"), seed, steps, size)
-        request = Request(probe.value, maker, picture, image, again, declared, drawn, frontend)
-        answer = None if asked else recalled(store.verdicts(), checkpoint, decoder, request)
+        request = Request(probe.value, maker, None, image, again, declared, drawn, frontend)
+        special = request.asked + (frontend or "")
+        picture = picture_path(settings, out, checkpoint, decoder, special)
+        request = replace(request, picture=picture)
+        answer = None
+        if not (frontend or image):
+            answer = recalled(store.verdicts(), checkpoint, decoder, request)
         if answer is None:
             with settings.output.steps("drawing") as watch:
                 request = replace(request, drawn=replace(drawn, watch=watch))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,10 +86,11 @@ def compare_command(
         checkpoint = side_of(settings, store, model, "model")
         vaes = [side_of(settings, store, ref, "vae") for ref in vae or ()]
         vaes = vaes or _chosen(store, checkpoint)
-        files = _files(settings, checkpoint, out, ui)
+        drawn = Picture(str(settings.home / "drawings"), seed, steps, size)
+        request = Request("generate", maker, image=image, again=fresh, drawn=drawn)
+        files = _files(settings, checkpoint, vaes, request.asked, out, ui)
         with settings.output.steps("drawing") as watch:
-            drawn = Picture(str(settings.home / "drawings"), seed, steps, size, watch)
-            request = Request("generate", maker, image=image, again=fresh, drawn=drawn)
+            request = replace(request, drawn=replace(drawn, watch=watch))
             compared = compare(store, checkpoint, vaes, request, files)
         _remember(settings, store, checkpoint, compared)
     for note in compared.notes:
@@ -112,12 +114,21 @@ def _chosen(store: Store, checkpoint: Side) -> list[Side]:
     return [Side.of(found) for found in good[:MOST_CHOSEN]]
 
 
-def _files(settings: Context, checkpoint: Side, out: str | None, ui: Ui | None) -> Files:
+def _files(
+    settings: Context,
+    checkpoint: Side,
+    vaes: Sequence[Side],
+    asked: str,
+    out: str | None,
+    ui: Ui | None,
+) -> Files:
+    """Where the sheet and the page go: other VAEs, another picture, another file."""
     from ..registry.judging.comparing import Files
 
     if out is None:
         name = re.sub(r"[^\w.-]+", "_", checkpoint.name)[:60]
-        tail = hashlib.sha256(checkpoint.artifact.digests.sha256.encode()).hexdigest()[:8]
+        shown = [one.artifact.digests.sha256 for one in (checkpoint, *vaes)]
+        tail = hashlib.sha256("".join([*shown, asked]).encode()).hexdigest()[:8]
         sheet = settings.home / "pictures" / f"{name}--compared--{tail}.png"
     else:
         sheet = Path(out).expanduser().absolute()
@@ -133,7 +144,7 @@ def _remember(settings: Context, store: Store, checkpoint: Side, compared: Compa
     from ..registry.judging.comparing import verdicts_to_keep
     from ..registry.judging.recording import remember
 
-    for stored in verdicts_to_keep(store.verdicts(), checkpoint, compared):
+    for stored in verdicts_to_keep(checkpoint, compared):
         for note in remember(store, stored):
             settings.output.note(f"note: {note}")
 
@@ -151,7 +162,7 @@ def _document(checkpoint: Side, compared: Compared) -> shapes.Json:
         "probe": {
             "level": "generate" if compared.drawing.steps else "decode",
             "device": cost.device,
-            "dtype": cost.dtype,
+            "dtype": compared.drawing.dtype,
             "seconds": cost.seconds,
             "peak_memory_bytes": cost.peak_memory_bytes,
         },
@@ -217,9 +228,10 @@ def _tell(page: Page, checkpoint: Side, compared: Compared) -> None:
         if path:
             page.line(f"picture: {path}")
     cost = compared.cost
-    kept = ", drawn before" if drawing.kept else f", drawn in {drawing.seconds:.1f} s"
+    kept = "drawn before" if drawing.kept else f"drawn in {drawing.seconds:.1f} s"
+    source = f"one sampling, {kept}" if drawing.steps else "your picture, encoded once"
     page.line(
-        f"done: one sampling{kept}; {cost.seconds:.1f} s on {cost.device}, "
+        f"done: {source}; {cost.seconds:.1f} s on {cost.device}, "
         f"{size_words(cost.peak_memory_bytes)} of memory"
     )
 

@@ -62,7 +62,10 @@ SizeOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, help="For generated pictures: the seed.")
+    int,
+    typer.Option(
+        "--seed", metavar="N", min=0, max=2**63 - 1, help="For generated pictures: the seed."
+    ),
 ]
 
 
@@ -89,9 +92,13 @@ def prober_maker(device: str, dtype: Dtype, memory: int | None = None) -> Callab
     return make
 
 
-def picture_path(settings: Context, out: str | None, checkpoint: Side, vae: Side) -> str:
+def picture_path(
+    settings: Context, out: str | None, checkpoint: Side, vae: Side, asked: str = ""
+) -> str:
     """Where the strip of a pair goes: below ``--out``, else below the home's ``pictures``.
 
+    What is ``asked`` otherwise than by default gives it a name of its own: no picture that a
+    recorded verdict rests on is overwritten.
     Raises ``Unreadable`` where nothing can be written below ``--out``.
     """
     folder = Path(out).expanduser() if out else settings.home / "pictures"
@@ -99,7 +106,7 @@ def picture_path(settings: Context, out: str | None, checkpoint: Side, vae: Side
         require_writable(folder)
     names = [re.sub(r"[^\w.-]+", "_", side.name)[:60] for side in (checkpoint, vae)]
     both = checkpoint.artifact.digests.sha256 + vae.artifact.digests.sha256
-    tail = hashlib.sha256(both.encode()).hexdigest()[:8]
+    tail = hashlib.sha256((both + asked).encode()).hexdigest()[:8]
     return os.path.abspath(folder / f"{names[0]}--{names[1]}--{tail}.png")
 
 

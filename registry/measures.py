@@ -166,6 +166,8 @@ class Cost:
     peak_memory_bytes: int
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the libraries that ran it: ``torch``, and ``diffusers`` where it drew a picture."""
+    asked: str = ""
+    """What was asked otherwise than by default (``steps=20, seed=1``): ``Request.asked``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from ..colours.response import Match
 from ..colours.scaling import measured_scaling
-from ..errors import CannotRun, MissingDependency, OutOfMemory
+from ..errors import CannotRun, FileError, MissingDependency, NoSpace, OutOfMemory
 from ..frontends.support import ordered, supported
 from ..kinship.kinship import nearest
 from ..measures import CrossTask, VaeFile
@@ -144,9 +144,9 @@ class _Climb:
         if file is None:
             self.pair = replace(self.pair, trouble="the VAE's file is not on the disk now.")
             return
-        self.level = "weights"
         reading = self.trust.reading(self.vae.artifact.digests.sha256, file)
         found = self.trust.match(reading, file)
+        self.level = self.level if reading.trouble else "weights"
         self.steps.append("colour response of the VAE")
         self.pair = replace(
             self.pair, match=found, scaling=measured_scaling(reading, self.pair.offered, found)
@@ -159,7 +159,6 @@ class _Climb:
         file = vae_file(self.vae)
         if file is None:
             return
-        self.level = "decode"
         tried = 0
         for reference in self._references(file):
             tried += 1
@@ -189,6 +188,7 @@ class _Climb:
         except CannotRun as failure:
             self.pair = replace(self.pair, trouble=failure.message)
             return
+        self.level = "decode"
         self.steps.append(f"cross-decode with {reference.name}")
         self.images = (crossing.picture,) if crossing.picture else ()
         self.notes += crossing.notes
@@ -206,10 +206,10 @@ class _Climb:
             made = generate(
                 self.prober, self.model, self.vae, self.pair, file, references, self.request
             )
-        except (CannotRun, MissingDependency, OutOfMemory) as failure:
+        except (CannotRun, MissingDependency, OutOfMemory, NoSpace, FileError) as failure:
             self.pair = replace(self.pair, undrawn=failure.message)
             return
-        self.level = "generate"
+        self.level = self.level if made.made.verdict is None else "generate"
         self.steps.append("a generated picture")
         self.notes += made.notes
         self.images += (made.picture,) if made.picture else ()
@@ -262,13 +262,16 @@ class _Climb:
             verdict = supported(verdict, self.request.frontend, self.vae)
         if self.missing is not None:
             hint = f"{self.missing.message}: {self.missing.hint}"
+            self.notes.append(f"no weights were run: {hint}")
             verdict = replace(verdict, advice=(hint, *verdict.advice))
         if verdict.verdict != "incompatible":
             afar = tuple(_would_add(side) for side in (self.model, self.vae) if side.ref)
             # The advice to run a probe is no use where there are no weights to run.
             near = [each for each in verdict.advice if not (self.vae.ref and "--probe" in each)]
             verdict = replace(verdict, advice=(*near, *afar))
-        cost = self.made.cost() if self.made is not None else None
+        cost = None
+        if self.made is not None:
+            cost = replace(self.made.cost(), asked=self.request.asked)
         return Answer(
             verdict, self.level, self.vae, tuple(self.steps), cost, self.images, tuple(self.notes)
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..drawing import CompareTask, Comparison, Decoded, Drawing, Shown
 from ..errors import CannotRun
+from ..families import family
 from ..measures import Cost, Look, Scaling, VaeFile
 from ..ports import LEVELS, Prober, Store, StoredVerdict
-from ..values import Verdict
+from ..values import Component, Latent, Verdict
 from ..verdicts.conventions import conventions
 from ..verdicts.crossing import outcome
+from ..verdicts.half_precision import denoiser_switches
 from ..verdicts.judge import judge
 from ..verdicts.made import Made
 from ..verdicts.pair import possible
@@ -47,6 +49,8 @@ class Column:
     verdict: Verdict | None
     """None for the first, which the others are judged by, and where that is not trusted."""
     trouble: str | None = None
+    settled: bool = False
+    """Whether this picture gave the verdict: then it is worth recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,10 @@ class _Comparing:
         for vae in vaes:
             vae_of(vae)
         self.model, self.vaes, self.request, self.files = model, vaes, request, files
-        self.latent = checkpoint_of(model).latent
+        vaes = list({vae.artifact.digests.sha256 or vae.ref: vae for vae in vaes}.values())
+        self.vaes = vaes
+        self.stored = _decoded_before(store.verdicts(), model)
+        self.latent = checkpoint_of(model).latent or Latent()
         self.own = model.artifact.identity.component("vae")
         self.prober: Prober = request.prober()
         self.trust = Trust(store, lambda: self.prober, model, model, request.again)
@@ -105,14 +112,27 @@ class _Comparing:
             self._column(vae, decoded.get(id(vae)), first, drawing, own if trusted else None)
             for vae in self.vaes
         )
-        notes = (*drawing.notes, *comparison.notes, *self.trust.notes)
+        notes = (*drawing.notes, *self._cure(drawing), *comparison.notes, *self.trust.notes)
         return Compared(
-            drawing, comparison, own, projection, columns, trusted, self.prober.cost(), notes
+            drawing,
+            comparison,
+            own,
+            projection,
+            columns,
+            trusted,
+            replace(self.prober.cost(), dtype="float32", asked=self.request.asked),
+            notes,
         )
+
+    def _cure(self, drawing: Drawing) -> tuple[str, ...]:
+        if drawing.overflowed is None:
+            return ()
+        said = f"black pictures in {drawing.overflowed} whatever the VAE; run the denoiser so"
+        return (f"{said}: {denoiser_switches()}",)
 
     def _first(self) -> tuple[VaeFile, str, bool]:
         """What the others are compared with, what it is, and whether it can judge them."""
-        spaces = pair_of(self.model, self.vaes[0] if self.vaes else self.model).wanted_spaces
+        spaces = frozenset(family(name).space for name in possible(self.latent))
         baked = vae_file(self.model)
         if baked is not None and "decoder" in baked.parts:
             found = self.trust.trusted(baked, self.model.artifact.digests.sha256, spaces)
@@ -131,9 +151,7 @@ class _Comparing:
 
     def _drawing(self, first: VaeFile) -> Drawing:
         if self.request.image is None:
-            drawing = self.prober.draw(
-                draw_task(self.model, self.request), self.request.drawn.watch
-            )
+            drawing = self._drawn()
             if not drawing.finite:
                 raise CannotRun(
                     f"{self.model.name} itself makes latents that are not finite (step "
@@ -151,11 +169,24 @@ class _Comparing:
         folder = self.request.drawn.folder
         return self.prober.encode(self.request.image, encoder, self._scaling(encoder), folder)
 
+    def _drawn(self) -> Drawing:
+        task = draw_task(self.model, self.request)
+        try:
+            return self.prober.draw(task, self.request.drawn.watch)
+        except CannotRun as failure:
+            hint = "compare on a picture of yours instead: --image FILE"
+            raise CannotRun(failure.message, hint) from failure
+
     def _scaling(self, file: VaeFile) -> Scaling:
         """The checkpoint's normalisation, as A1111, Forge and ComfyUI undo it for any VAE."""
         denoiser = checkpoint_of(self.model)
-        own = self.own or denoiser
-        return conventions(denoiser, self.model, own, (file,), self.own)[0].scaling
+        decoder = self.own or self._component(file) or denoiser
+        return conventions(denoiser, self.model, decoder, (file,), self.own)[0].scaling
+
+    def _component(self, file: VaeFile) -> Component | None:
+        """The VAE asked for that lies in a file."""
+        sides = (vae for vae in self.vaes if self.file_of[id(vae)] == file)
+        return next((vae_of(side) for side in sides), None)
 
     def _is_other(self, vae: Side, first: VaeFile, drawing: Drawing) -> bool:
         file = self.file_of[id(vae)]
@@ -165,7 +196,7 @@ class _Comparing:
     def _task(self, drawing: Drawing, shown: tuple[Shown, ...]) -> CompareTask:
         latents = (self.latent, self.own and self.own.latent)
         families = [latent.family for latent in latents if latent and latent.family]
-        families += possible(self.latent) if self.latent else ()
+        families += possible(self.latent)
         how = (
             f"{drawing.text!r}, {drawing.steps} steps, seed {drawing.seed}, drawn once in "
             f"{drawing.dtype} on {drawing.device}"
@@ -197,7 +228,11 @@ class _Comparing:
         look = Look(asked[0].name, decoded.scores)
         view = View(asked[0], look.scores, outcome(look.scores))
         made = Made(drawing, judge_by.name, (view,), decoded.kind, judge_by.kind, None)
-        return Column(vae, decoded, judge(replace(pair, made=made)))
+        before = self.stored.get(vae.artifact.digests.sha256)
+        if before is not None and made.verdict != "incompatible":
+            return Column(vae, decoded, before)
+        settled = made.verdict is not None and not (before and before.verdict == "incompatible")
+        return Column(vae, decoded, judge(replace(pair, made=made)), settled=settled)
 
     def _why_not(self, vae: Side, drawing: Drawing) -> str:
         file = self.file_of[id(vae)]
@@ -220,27 +255,29 @@ def _count(vaes: int) -> str:
     return f"{vaes} VAEs" if vaes > 1 else "its VAE"
 
 
-def verdicts_to_keep(
-    stored: Iterable[StoredVerdict], model: Side, compared: Compared
-) -> Iterator[StoredVerdict]:
-    """What each picture says, for pairs on which no deeper look is recorded.
-
-    A generated picture never overrides what a cross-decode found broken.
-    """
+def verdicts_to_keep(model: Side, compared: Compared) -> Iterator[StoredVerdict]:
+    """What the pictures settled, for models that are on this machine."""
     level = "generate" if compared.drawing.steps else "decode"
     images = tuple(path for path in (compared.comparison.sheet,) if path)
-    known = {
-        (row.model_sha256, row.vae_sha256)
-        for row in stored
-        if row.rules_version == RULES_VERSION and _says_more(row, level)
-    }
     for column in compared.columns:
-        pair = (model.artifact.digests.sha256, column.vae.artifact.digests.sha256)
         here = model.ref is None and column.vae.ref is None
-        if column.decoded and column.verdict and here and pair not in known:
+        if column.settled and column.verdict and here:
             yield stored_now(model, column.vae, column.verdict, level, compared.cost, images)
 
 
-def _says_more(row: StoredVerdict, level: str) -> bool:
-    deeper = LEVELS.index(row.level) >= LEVELS.index(level)
-    return deeper or (row.level == "decode" and row.verdict.verdict == "incompatible")
+def _decoded_before(stored: Iterable[StoredVerdict], model: Side) -> Mapping[str, Verdict]:
+    """What cross-decodes and deeper looks settled for a checkpoint, by the VAE's SHA-256.
+
+    Looks are theirs: the test card is made to show them, a single picture misleads.
+    """
+    own, levels = model.artifact.digests.sha256, LEVELS[LEVELS.index("decode") :]
+    rows = [
+        row
+        for row in stored
+        if row.model_sha256 == own
+        and row.rules_version == RULES_VERSION
+        and row.level in levels
+        and row.verdict.verdict != "unknown"
+    ]
+    rows.sort(key=lambda row: LEVELS.index(row.level))
+    return {row.vae_sha256: row.verdict for row in rows}

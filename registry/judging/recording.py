@@ -19,7 +19,7 @@ from .sides import Side
 def recalled(
     stored: Iterable[StoredVerdict], model: Side, vae: Side, request: Request
 ) -> Answer | None:
-    """A recorded answer of a probe as deep as asked, its pictures still there.
+    """A recorded answer to the same question of a probe as deep as asked, its pictures still there.
 
     An open question is always asked again, and so is what rests on an author's word.
     """
@@ -33,6 +33,7 @@ def recalled(
         if (row.model_sha256, row.vae_sha256) == pair
         and row.rules_version == RULES_VERSION
         and row.level in levels
+        and _asked(row) == request.asked
         and row.verdict.verdict != "unknown"
         and not rests_on_word(row.verdict)
         and all(os.path.exists(path) for path in row.images)
@@ -67,9 +68,31 @@ def stored_now(
 
 
 def remember(store: Store, stored: StoredVerdict) -> tuple[str, ...]:
-    """Record a verdict; notes where the registry cannot be written to: that spoils no answer."""
+    """Record a verdict, unless a recorded one of that depth says more.
+
+    An open one does not replace a settled one, nor the answer to a special question that to the
+    plain one. Notes where the registry cannot be written to: that spoils no answer.
+    """
     try:
+        if any(says_more(row, stored) for row in store.verdicts()):
+            return ()
         store.keep_verdict(stored)
     except (StoreError, NotFound) as failure:
         return (f"the verdict is not recorded. {failure.message}",)
     return ()
+
+
+def _asked(row: StoredVerdict) -> str:
+    return row.cost.asked if row.cost else ""
+
+
+def says_more(row: StoredVerdict, new: StoredVerdict) -> bool:
+    """Whether a recorded verdict stays where a new one of its depth comes."""
+    same = (row.model_sha256, row.vae_sha256, row.level) == (
+        new.model_sha256,
+        new.vae_sha256,
+        new.level,
+    )
+    if not same or row.rules_version != new.rules_version or row.verdict.verdict == "unknown":
+        return False
+    return new.verdict.verdict == "unknown" or bool(_asked(new) and not _asked(row))

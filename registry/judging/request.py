@@ -47,6 +47,18 @@ class Request:
     """Judge as this one of ``frontends.support`` would show it."""
 
     @property
+    def asked(self) -> str:
+        """What is asked otherwise than by default: its answer is none to the plain question."""
+        drawn = self.drawn if self.probe == "generate" else Picture()
+        wishes = {
+            "steps": drawn.steps,
+            "size": drawn.size,
+            "seed": drawn.seed or None,
+            "image": self.image,
+        }
+        return ", ".join(f"{name}={wish}" for name, wish in wishes.items() if wish is not None)
+
+    @property
     def level(self) -> str:
         """The shallowest level whose recorded answer will do."""
         return "none" if self.probe == "auto" else self.probe

@@ -33,10 +33,12 @@ def conventions(
     """The conventions a VAE meets beside this checkpoint; one where all frontends agree.
 
     ``files`` are the VAEs of a cross-decode: some carry the normalisation's statistics themselves.
-    Where the denoiser leaves its family open, that of the ``baked`` VAE tells the scaling. Raises
-    ``FileError``.
+    Where the denoiser leaves its family open, that of the ``baked`` VAE tells the scaling, else
+    that of the ``decoder`` if the denoiser may be of it. Raises ``FileError``.
     """
     latents = [part.latent for part in (denoiser, baked) if part and part.latent]
+    if denoiser.latent and decoder.latent and decoder.latent.family in denoiser.latent.candidates:
+        latents.append(decoder.latent)
     known = next((told for latent in latents if (told := scaling_of(latent))), None)
     wanted = known or _statistics(files) or Scaling()
     other = _by_config(vae, decoder)

@@ -10,6 +10,9 @@ from .measured import MEASURED
 from .pair import Pair, row
 from .rules import RULES
 
+SPACE_OPEN = 0.85
+"""Confidence in pictures while only the checkpoint's own VAE says which space it works in: that one
+may be the wrong one."""
 HARD = {"parts", "latent-channels", "spatial-factor", "temporal-factor", "health"}
 """Checks whose failure no picture can mend."""
 
@@ -86,6 +89,8 @@ def _by_pictures(
         advice = (_FOREIGN_ENCODER, *_advice(pair))
         return Verdict("degraded", 0.85, evidence, advice)
     sure = {"compatible": 0.97, "degraded": 0.9, "incompatible": 0.99}[verdict]
+    if len(pair.wanted_spaces) != 1 and not pair.same_weights:
+        sure = min(sure, SPACE_OPEN)
     return Verdict(verdict, sure, evidence, _advice(pair))
 
 
@@ -106,7 +111,7 @@ def reason(verdict: Verdict) -> str:
     telling = [found for found in verdict.evidence if found.outcome in order]
     pictures = [found.check for found in telling if found.check in ("cross-decode", "generation")]
     if pictures:
-        telling.sort(key=lambda found: found.check != pictures[0])
+        telling.sort(key=lambda found: found.check != pictures[-1])
     elif verdict.verdict in ("compatible", "unknown"):
         telling.sort(key=lambda found: found.check != "latent-family")
     elif verdict.verdict == "degraded":

@@ -13,6 +13,7 @@ from .seen import View, figures
 
 NO_PICTURE = ("nan", "black", "flat", "garbled")
 """Kinds of a reference's picture that nothing can be judged by."""
+_LOOK = "the same picture in stronger colours (colour gain {gain:.2f}): a look, not a fault"
 _LOOKS = {
     "nan": "numbers that are not finite",
     "black": "a black picture",
@@ -67,24 +68,24 @@ class Made:
         """What the picture speaks for; None where there is nothing to judge it by.
 
         Strong colours are a look here: on the saturated pictures that checkpoints draw, a vivid
-        VAE and a burnt one mix up, so without clipping only the test card tells (measured on the
-        real TAESD weights of madebyollin/taesd).
+        VAE, a burnt and a washed one mix up (measured on the real TAESD weights of
+        madebyollin/taesd and on coloured shapes).
         """
         if self.kind == "nan" and self.drawing.finite:
             return "incompatible"
         view = self.decisive
         if view is None:
             return None
-        clipping = thresholds("cross_decode")["burnt_clipping"]
-        if view.outcome.name == "burnt" and view.scores.added_clipping <= clipping:
-            return "compatible"
-        return view.verdict
+        return "compatible" if _is_look(view) else view.verdict
 
     @property
     def found(self) -> str:
         """Every figure on one line."""
         view = self.decisive
-        return f"{view.outcome.name} ({figures(view.scores)})" if view else self.kind
+        if view is None:
+            return self.kind
+        name = "vivid" if _is_look(view) else view.outcome.name
+        return f"{name} ({figures(view.scores)})"
 
     @property
     def message(self) -> str:
@@ -94,7 +95,9 @@ class Made:
             return f"{drawn}: numbers that are not finite, a black or broken picture"
         view = self.decisive
         if view is not None:
-            return f"{drawn} and by {self.reference}: {view.outcome.message}"
+            look = _LOOK.format(gain=view.scores.chroma_slope)
+            said = look if _is_look(view) else view.outcome.message
+            return f"{drawn} and by {self.reference}: {said}"
         if self.reference is None:
             return f"{drawn}: {_LOOKS[self.kind]}; there is no other VAE to compare it with"
         return (
@@ -103,8 +106,25 @@ class Made:
         )
 
 
+def _is_look(view: View) -> bool:
+    """Whether what passes for burnt or washed is but stronger colours, and no other scale.
+
+    Another scale of the latents moves light and dark as much as it moves colours.
+    """
+    bars, scores = thresholds("cross_decode"), view.scores
+    if view.outcome.name == "burnt" and scores.added_clipping <= bars["burnt_clipping"]:
+        return True
+    follows = min(scores.luma_correlation, scores.chroma_correlation)
+    return (
+        view.outcome.name in ("burnt", "washed")
+        and follows >= bars["cast_chroma_correlation"]
+        and scores.chroma_slope >= bars["burnt_ratio"] * scores.luma_slope
+    )
+
+
 def _picture(drawing: Drawing) -> str:
     size = f"{drawing.width} x {drawing.height} pixels"
     if not drawing.steps:
         return f"{drawing.text} ({size})"
-    return f"a generated picture ({drawing.text!r}, {drawing.steps} steps, {size})"
+    steps = "1 step" if drawing.steps == 1 else f"{drawing.steps} steps"
+    return f"a generated picture ({drawing.text!r}, {steps}, {size})"

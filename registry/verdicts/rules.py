@@ -22,7 +22,7 @@ from .pair import (
     row,
 )
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised whenever a rule changes its mind: recorded verdicts of older rules are judged again."""
 
 BAKED = "the baked VAE"
@@ -141,7 +141,7 @@ def latent_family(pair: Pair) -> Evidence | None:
     if pair.wanted.family == "pixel":
         return None
     want, have = listed(pair.wanted), listed(pair.offered)
-    if pair.is_baked and not pair.offered.family:
+    if pair.is_baked and pair.fits is None:
         message = "the VAE is baked into the checkpoint: its author's own choice"
         return Evidence("latent-family", "pass", want, have, message)
     if pair.kin_of_baked and pair.fits is not False:

@@ -64,7 +64,7 @@ def test_linked_files_are_not_read_again(vaereg: Vaereg, library: Path, tmp_path
     """A hard link moves a file's time of change, which a scan looks at."""
     ui = ready(vaereg, library, tmp_path / "ui")
     vaereg("scan", library)
-    link = ("link", "--frontend", f"a1111={ui}", "--vae", "vae_final_FIXED", "--apply", "--json")
+    link = ("link", "--frontend", f"a1111={ui}", "--vae", "sdxl_vae", "--apply", "--json")
     assert vaereg(*link).document["changes"][0]["made_as"] == "hard"
     assert "read " not in vaereg("scan", library, "--verbose").err
     assert vaereg("apply", "--undo").code == 0

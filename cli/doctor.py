@@ -58,7 +58,7 @@ def _examined(settings: Context, asked: list[str]) -> tuple[Examined, ...]:
             if not found:
                 return ()
             models = [model for model in store.models() if model.locations]
-            return examine(found, models, store.verdicts(), store.pairs())
+            return examine(found, models, store.verdicts(), store.pairs(), store.rejections())
     except StoreError:
         return ()
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..registry.changes.reports import Step
     from ..registry.feeding.base import Feed, Order, Refused
     from ..registry.feeding.choosing import Chosen
-    from ..registry.feeding.recorded import Recorded
     from ..registry.frontends.base import Installation
+    from ..registry.frontends.recorded import Recorded
     from ..registry.judging.matrix import Matrix
     from ..registry.live.base import Confirmed
 
@@ -41,7 +41,7 @@ class Known:
 
 def known(store: Store, models: Sequence[str], vaes: Sequence[str]) -> Known:
     """The registry read once; raises ``NotFound``, ``Ambiguous``, ``UnsupportedFormat``."""
-    from ..registry.feeding.recorded import Recorded
+    from ..registry.frontends.recorded import Recorded
     from ..registry.judging.matrix import Matrix
     from ..registry.judging.sides import Side, checkpoint_of
 

@@ -94,8 +94,9 @@ def tell(page: Page, examined: Examined) -> None:
     rows = [_row(one) for one in pairings if one.outcome != "pass" or one.effective.notices]
     if rows:
         page.table(["", "Checkpoint", "Would use", "Because", "What of it"], rows, "What of it")
-    fine = sum(one.outcome == "pass" for one in pairings)
-    page.line(f"{fine} of {len(pairings)} checkpoints get a VAE that fits")
+    checkpoints = {one.checkpoint.path for one in pairings}
+    if checkpoints:
+        page.line(f"{examined.fine} of {len(checkpoints)} checkpoints get a VAE that fits")
     if any(one.verdict is not None and one.outcome == "unknown" for one in pairings):
         page.line("what is open the weights can tell: vaereg matrix --probe weights")
     told = list(notices(examined))

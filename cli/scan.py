@@ -49,6 +49,7 @@ def scan_command(
     with settings.store() as store:
         found = installations(store, frontend) if frontend else []
         shared = _shared(found)
+        shared += _elsewhere(found, shared)
         roots = [*_roots(store, folders or []), *shared] if folders or not frontend else shared
         with settings.output.progress("reading") as watcher:
             once = bool(frontend)
@@ -99,6 +100,22 @@ def _shared(found: list[Installation]) -> list[str]:
         for real, path in paths.items()
         if not any(real != other and real.startswith(other + os.sep) for other in paths)
     ]
+
+
+def _elsewhere(found: list[Installation], folders: list[str]) -> list[str]:
+    """Files that frontends show or use and that lie in none of these folders."""
+    from ..registry.frontends.catalog import frontend
+
+    paths: dict[str, None] = {}
+    for one in found:
+        rules = frontend(one.frontend)
+        listing = rules.listing(one)
+        paths |= dict.fromkeys(model.path for model in listing.models)
+        for checkpoint in listing.of("checkpoint", "diffusion_model"):
+            vae = rules.effective(one, listing, checkpoint, True).vae
+            paths |= {vae: None} if vae else {}
+    below = tuple(folder.rstrip(os.sep) + os.sep for folder in folders)
+    return [path for path in paths if not path.startswith(below) and os.path.exists(path)]
 
 
 def _installation(one: Installation) -> shapes.Json:

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from ..changes.base import Plan
 from ..frontends.base import Frontend, Installation, Listed, Listing
+from ..frontends.recorded import Recorded
 from ..judging.matrix import Matrix
 from ..values import Model
-from .recorded import Recorded
 
 Snippet: TypeAlias = tuple[str, str]
 """Title and text to paste."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..frontends.base import BAKED, FILE, Effective, Installation, Listed
+from ..frontends.recorded import Recorded
 from ..judging.matrix import Fit, Matrix
 from ..judging.sides import has
 from ..naming import shown
 from ..values import Model
 from ..verdicts.declared import rests_on_word
 from .base import Choice, Order
-from .recorded import Recorded
 
 ROLES = ("checkpoint", "diffusion_model")
 _MOST_NAMED = 5

@@ -14,13 +14,13 @@ from dataclasses import replace
 from ..changes.base import WriteText
 from ..changes.writing import text_of
 from ..errors import FileError
+from ..frontends.recorded import sayable
 from ..naming import shown
 from ..values import Model
 from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft
 from .choosing import vae_name
 from .quoting import quoted
-from .recorded import sayable
 from .shelf import Accepts, Shelf
 
 ACCEPTS = Accepts("comfyui")

@@ -8,11 +8,11 @@ given to ``from_single_file`` is ignored (measured with diffusers 0.42); issue 6
 from __future__ import annotations
 
 from ..families import families, family
+from ..frontends.recorded import sayable
 from ..naming import shown
 from ..values import Model
 from .base import Choice, Feeder, Snippet, Wanted
 from .choosing import family_of
-from .recorded import sayable
 from .shelf import Accepts
 
 CONFIGS = {

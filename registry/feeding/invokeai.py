@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 from ..families import family
 from ..frontends.invokeai import records
 from ..frontends.invokeai_records import Record
+from ..frontends.recorded import Recorded, sayable
 from ..live.invoke_models import BASES, MODELS
 from ..naming import shown
 from ..values import Model
 from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft
 from .choosing import family_of, unmet
-from .recorded import Recorded, sayable
 
 DEFAULT_SCALING = 0.18215
 """What diffusers gives a single file without a config (huggingface/diffusers

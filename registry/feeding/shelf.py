@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from ..changes.base import Link
 from ..changes.linking import free_name, shows, wishes
 from ..errors import VaeregError
+from ..frontends.recorded import sayable
 from ..frontends.support import SUPPORT
 from ..naming import shown
 from ..values import Model
 from .base import Order, Refused
-from .recorded import sayable
 
 LINKS, COPIES = ("hard", "symlink"), ("hard", "symlink", "copy")
 

@@ -10,9 +10,9 @@ from ..changes.base import WriteText
 from ..changes.merging import merged
 from ..changes.writing import text_of
 from ..errors import FileError
+from ..frontends.recorded import sayable
 from ..naming import shown
 from .base import Refused
-from .recorded import sayable
 
 
 def with_keys(path: str, keys: Mapping[str, object], why: str) -> WriteText | Refused:

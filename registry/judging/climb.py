@@ -259,7 +259,7 @@ class _Climb:
         # Only here: an author's word must not keep the climb from looking.
         verdict = judge(replace(self.pair, declared=self.request.declared))
         if self.request.frontend is not None:
-            verdict = supported(verdict, self.request.frontend, self.vae)
+            verdict = supported(verdict, self.request.frontend, self.vae, self.model)
         if self.missing is not None:
             hint = f"{self.missing.message}: {self.missing.hint}"
             self.notes.append(f"no weights were run: {hint}")

@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("diffusers")
 
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
-from vaereg.probes.shapes.checkpoint import write_folder
+from vaereg.probes.shapes.checkpoint import write_folder, write_single_file
 from vaereg.probes.shapes.vaes import write_vae
 from vaereg.registry.samples.library import SAMPLES, build
 
@@ -120,3 +121,39 @@ def test_mistakes_are_told(vaereg: Vaereg, shapes: Path, words: tuple[str, str],
     run = vaereg("compare", "--model", shapes / "shapes", *words, "--json")
     assert run.document["error"]["code"] == code
     assert run.code == (2 if code == "usage" else 1)
+
+
+def test_a_checkpoint_without_a_vae_and_of_open_space(
+    vaereg: Vaereg, shapes: Path, tmp_path: Path
+) -> None:
+    """The VAE's own family tells the scale; nothing is judged by it alone."""
+    whole = tmp_path / "whole.safetensors"
+    write_single_file(whole)
+    kept = {
+        name: value
+        for name, value in load_file(whole).items()
+        if not name.startswith("first_stage_model.")
+    }
+    bare = tmp_path / "bare.safetensors"
+    save_file(kept, bare)
+    write_vae(tmp_path / "twin.safetensors", "twin")
+    lacking = vaereg("compare", "--model", bare, "--json")
+    assert lacking.code == 1
+    assert "has no VAE of its own" in lacking.document["error"]["message"]
+    vaereg("check", "--model", bare, "--vae", tmp_path / "twin.safetensors", "--probe", "weights")
+    found = vaereg("compare", "--model", bare, "--vae", tmp_path / "twin.safetensors", "--json")
+    first, plain = found.document["pictures"][:2]
+    assert (first["kind"], plain["words"]) == ("fine", "the same picture")
+    assert found.document["pictures"][-1]["verdict"] is None
+
+
+def test_a_look_on_one_picture_does_not_overrule_the_test_card(
+    vaereg: Vaereg, shapes: Path, tmp_path: Path
+) -> None:
+    home = ("--home", tmp_path / "h")
+    pair = ("--model", shapes / "shapes", "--vae", shapes / "vivid.safetensors")
+    vaereg("check", *pair, "--probe", "decode", *home)
+    found = vaereg("compare", *pair, "--steps", "2", "--size", "64", "--json", *home).document
+    assert found["pictures"][-1]["verdict"] == "compatible"
+    first = vaereg("compare", *pair, "--seed", "1", "--size", "64", "--json", *home).document
+    assert first["images"] != found["images"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -111,3 +112,66 @@ def test_a_pair_is_judged_as_the_frontend_would_show_it(
     row = next(one for one in run.document["evidence"] if one["check"] == "frontend-support")
     assert row["outcome"] == "fail"
     assert ".sft" in row["message"]
+
+
+def outcome(vaereg: Vaereg, root: Path, name: str) -> tuple[str, str, int]:
+    run = vaereg("doctor", "--frontend", root, "--json")
+    row = pairing(run.document, run.document["frontends"][0]["frontend"], name)
+    return row["outcome"], row["reason"], run.code
+
+
+def test_what_was_never_read_or_changed_since_is_not_judged(
+    vaereg: Vaereg, webui: Path, library: Path
+) -> None:
+    assert outcome(vaereg, webui, "harbour")[0] == "unknown"
+    vaereg("scan", "--frontend", webui)
+    assert outcome(vaereg, webui, "harbour")[0] == "pass"
+    vae = webui / "models/VAE/forest-v4.vae.safetensors"
+    vae.unlink()
+    vae.write_bytes(next(library.rglob("ae.*")).read_bytes())
+    found, reason, _ = outcome(vaereg, webui, "forest")
+    assert found == "unknown"
+    assert "not recorded as it is now" in reason
+
+
+def test_a_file_that_the_frontend_cannot_use_is_no_fit(
+    vaereg: Vaereg, webui: Path, library: Path, tmp_path: Path
+) -> None:
+    """A VAE in diffusers' layout that A1111 refuses; one outside its folders; a web page."""
+    vae = webui / "models/VAE/forest-v4.vae.safetensors"
+    vae.unlink()
+    link(library, "vae_final_FIXED.*", vae)
+    vaereg("scan", "--frontend", webui)
+    found, reason, code = outcome(vaereg, webui, "forest")
+    assert (found, code) == ("fail", 3)
+    assert "diffusers layout" in reason
+    link(library, "pony_vae.*", tmp_path / "page.safetensors")
+    for place, words in (("page.safetensors", "web page"), ("ae.safetensors", "16")):
+        if not (tmp_path / place).exists():
+            link(library, "ae.*", tmp_path / place)
+        script = f'export COMMANDLINE_ARGS="--vae-path {tmp_path / place}"\n'
+        (webui / "webui-user.sh").write_text(script)
+        vaereg("scan", "--frontend", webui)
+        found, reason, code = outcome(vaereg, webui, "harbour")
+        assert (found, code) == ("fail", 3)
+        assert words in reason
+
+
+def test_a_saved_workflow_with_the_wrong_vae_is_found(
+    vaereg: Vaereg, comfy: Path, library: Path
+) -> None:
+    link(library, "ae.*", comfy / "models/vae/ae.safetensors")
+    workflow = comfy / "user/default/workflows/mine.json"
+    workflow.parent.mkdir(parents=True)
+    loader = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "forest.safetensors"}}
+    sampler = {"class_type": "KSampler", "inputs": {"model": ["1", 0]}}
+    vae = {"class_type": "VAELoader", "inputs": {"vae_name": "ae.safetensors"}}
+    decode = {"class_type": "VAEDecode", "inputs": {"samples": ["2", 0], "vae": ["3", 0]}}
+    graph = {"1": loader, "2": sampler, "3": vae, "4": decode}
+    workflow.write_text(json.dumps(graph))
+    vaereg("scan", "--frontend", comfy)
+    run = vaereg("doctor", "--frontend", comfy, "--json")
+    rows = run.document["frontends"][0]["pairings"]
+    assert [row["outcome"] for row in rows] == ["pass", "fail"]
+    assert "mine.json" in rows[1]["how"]
+    assert run.code == 3

@@ -16,11 +16,11 @@ from vaereg.registry.changes.undoing import undo
 from vaereg.registry.feeding.base import Feed, Order
 from vaereg.registry.feeding.catalog import feeder
 from vaereg.registry.feeding.choosing import ROLES, choices, fitting, has_baked
-from vaereg.registry.feeding.recorded import Recorded
 from vaereg.registry.formats.local import stamp_of
 from vaereg.registry.frontends.base import Effective
 from vaereg.registry.frontends.catalog import frontend
 from vaereg.registry.frontends.discovery import named
+from vaereg.registry.frontends.recorded import Recorded
 from vaereg.registry.judging.matrix import Matrix
 from vaereg.registry.values import Component, Location, Model
 from vaereg.registry.walk import folder_stamp

@@ -19,8 +19,8 @@ from vaereg.registry.feeding.base import Snippet, Wanted
 from vaereg.registry.feeding.catalog import EXPORTS, feeder
 from vaereg.registry.feeding.choosing import choices
 from vaereg.registry.feeding.quoting import quoted
-from vaereg.registry.feeding.recorded import Recorded
 from vaereg.registry.frontends.base import Listed
+from vaereg.registry.frontends.recorded import Recorded
 from vaereg.registry.judging.matrix import Matrix
 
 

@@ -33,6 +33,7 @@ from .words import size_words
 if TYPE_CHECKING:
     from ..registry.judging.sides import Side
     from ..registry.measures import Cost
+    from ..registry.ports import Store
 
 EXIT_CODES = {"compatible": 0, "degraded": 0, "incompatible": 3, "unknown": 4}
 
@@ -100,13 +101,7 @@ def check_command(
         answer = None
         if not (frontend or image):
             answer = recalled(store.verdicts(), checkpoint, decoder, request)
-        if answer is None:
-            with settings.output.steps("drawing") as watch:
-                request = replace(request, drawn=replace(drawn, watch=watch))
-                answer = climb(store, checkpoint, decoder, request)
-            if checkpoint.ref is None and decoder.ref is None and not frontend:
-                notes = remember(store, to_keep(checkpoint, answer))
-                answer = replace(answer, notes=(*answer.notes, *notes))
+        answer = answer or _judged(settings, store, checkpoint, decoder, request)
     for note in answer.notes:
         settings.output.note(f"note: {note}")
     seconds = round(time.monotonic() - started, 3)
@@ -114,6 +109,19 @@ def check_command(
     settings.output.answer(document, lambda page: _tell(page, checkpoint, answer, seconds))
     verdict = answer.verdict.verdict
     return 3 if strict and verdict == "degraded" else EXIT_CODES[verdict]
+
+
+def _judged(
+    settings: Context, store: Store, checkpoint: Side, decoder: Side, request: Request
+) -> Answer:
+    """The answer of a climb, recorded unless it is one frontend's or of a model elsewhere."""
+    with settings.output.steps("drawing") as watch:
+        request = replace(request, drawn=replace(request.drawn, watch=watch))
+        answer = climb(store, checkpoint, decoder, request)
+    if checkpoint.ref is None and decoder.ref is None and not request.frontend:
+        notes = remember(store, to_keep(checkpoint, answer))
+        answer = replace(answer, notes=(*answer.notes, *notes))
+    return answer
 
 
 def _document(checkpoint: Side, answer: Answer, seconds: float) -> shapes.Json:

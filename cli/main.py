@@ -89,7 +89,7 @@ def _run(options: list[str], rest: list[str]) -> int:
 
     output = Output(as_json="--json" in options)
     try:
-        return _dispatch(options, rest)
+        return dispatch(options, rest)
     except VaeregError as error:
         if os.environ.get("VAEREG_DEBUG"):
             raise
@@ -123,7 +123,8 @@ def _interrupted(as_json: bool) -> int:
     return INTERRUPTED
 
 
-def _dispatch(options: list[str], rest: list[str]) -> int:
+def dispatch(options: list[str], rest: list[str]) -> int:
+    """Run a command: its exit code; raises ``VaeregError`` and ``KeyboardInterrupt``."""
     import typer
 
     from .app import app_for
@@ -154,7 +155,8 @@ def _dispatch(options: list[str], rest: list[str]) -> int:
 
 def _usage_words(error: Exception) -> str:
     describe = getattr(error, "format_message", None)
-    return str(describe() if describe else error)
+    # Typer breaks lines between choices; an error is one sentence.
+    return " ".join(str(describe() if describe else error).split())
 
 
 def _usage_hint(error: Exception) -> str:

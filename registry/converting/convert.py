@@ -22,6 +22,7 @@ from ..walk import folder_stamp
 from ..weights import Weights, open_weights
 from .config import config_of
 from .facts import GROUPS, Facts, facts_of
+from .fading import reads_back, require_unfaded
 from .numbers import DTYPES
 from .placing import Place, published, room_for
 from .spelling import Plan, planned
@@ -136,7 +137,7 @@ class _Conversion:
                 with open(os.path.join(part, CONFIG_NAME), "w", encoding="utf-8") as text:
                     json.dump(config, text, indent=2, sort_keys=True)
                     text.write("\n")
-            taken, notes = _proved(take_in(part), weights, measures)
+            taken, notes = _proved(take_in(part), weights, measures, plan, dtype)
             path = published(place)
         stamp = folder_stamp(path) if place.folder else stamp_of(os.stat(path))
         taken = renamed(taken, path, stamp)
@@ -195,11 +196,11 @@ def _foreign(artifact: Artifact, vae: Component, weights: Weights) -> frozenset[
 
 
 def _proved(
-    taken: Taken, kept: Weights, measures: Mapping[str, Measure]
+    taken: Taken, kept: Weights, measures: Mapping[str, Measure], plan: Plan, dtype: str | None
 ) -> tuple[Taken, tuple[Notice, ...]]:
     """The result as it was read back, once its weights are known to be the source's.
 
-    Raises ``Unreadable`` where they are not.
+    Raises ``UnsupportedFormat`` where rounding made others of them, else ``Unreadable``.
     """
     vae = taken.artifact.identity.component("vae")
     if vae is not None and vae.content is not None and vae.content == content_of(measures):
@@ -209,7 +210,13 @@ def _proved(
     ruined = any(
         held.figures and (held.figures.nan or held.figures.inf) for held in measures.values()
     )
-    alike = found.relation in (SAME_WEIGHTS, None) or ruined
+    alike = found.relation == SAME_WEIGHTS
+    with open_weights(taken.location.path) as made:
+        if not alike and (found.relation is None or ruined):
+            # Kinship cannot tell: every byte must be what the source's numbers make.
+            alike = reads_back(kept, made, plan.entries, dtype)
+        if not alike:
+            require_unfaded(kept, made, plan.entries, dtype)
     if vae is None or not alike:
         raise Unreadable(
             f"what was written of {shown(kept.name)} does not read back as the same VAE; it was"

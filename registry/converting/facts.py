@@ -30,7 +30,8 @@ class Facts:
     channels: int
     groups: int = GROUPS
     beside: str | None = None
-    """The family that the checkpoint works in which the VAE is baked into."""
+    """The family that the checkpoint works in which the VAE is baked into: where nothing else tells
+    the VAE's own, a user's word does not overrule it."""
     fp16_safe: bool | None = None
     """What is published of this file's half-precision range; None where nothing is."""
 
@@ -65,7 +66,7 @@ def facts_of(weights: Weights, artifact: Artifact, wanted: str | None) -> Facts:
     latent = (vae.latent if vae else None) or Latent()
     around = denoiser.latent.family if denoiser and denoiser.latent else None
     return Facts(
-        family=_chosen(latent, wanted, weights.name) if wanted else latent.family,
+        family=_chosen(latent, wanted, around, weights.name) if wanted else latent.family,
         candidates=latent.candidates,
         channels=latent.channels or 0,
         groups=groups_of(weights),
@@ -74,7 +75,7 @@ def facts_of(weights: Weights, artifact: Artifact, wanted: str | None) -> Facts:
     )
 
 
-def _chosen(latent: Latent, wanted: str, file: str) -> str:
+def _chosen(latent: Latent, wanted: str, around: str | None, file: str) -> str:
     row = require_family(wanted)
     shape = (latent.channels, latent.spatial_factor, latent.temporal_factor)
     if any(known not in (None, told) for known, told in zip(shape, row.shape, strict=True)):
@@ -88,6 +89,13 @@ def _chosen(latent: Latent, wanted: str, file: str) -> str:
         raise UsageError(
             f"{shown(file)} decodes {proven} latents (by {latent.determined_by}), not {row.id}",
             "leave --family out",
+        )
+    if around and not proven and family(around).space != row.space:
+        raise UsageError(
+            f"the checkpoint around the VAE of {shown(file)} works in {around} latents, not in "
+            f"{row.id} ones",
+            f"--family {around}; where another VAE was baked in, take it out first with "
+            "--out FILE.safetensors, without --family, and convert that file",
         )
     return row.id
 

@@ -58,13 +58,24 @@ def encoded(data: bytes, tensor: Tensor, wanted: str, file: str) -> tuple[bytes,
 
     if tensor.dtype == wanted:
         return data, 0
-    plain = tensor.dtype == "float64"
-    values: Array = np.frombuffer(data, "<f8") if plain else decoder_of(tensor, file)(data)
+    values = values_of(data, tensor, file)
     with np.errstate(over="ignore", invalid="ignore"):
         single = values.astype("<f4", copy=False)
         made, infinite = _MAKERS[wanted](single)
     lost = np.count_nonzero(infinite & np.isfinite(values))
     return made.tobytes(), int(lost)
+
+
+def values_of(data: bytes, tensor: Tensor, file: str) -> Array:
+    """Bytes of a tensor as numbers, in float32 or, where they are kept so, in float64.
+
+    Raises ``UnsupportedFormat`` for types that hold no plain numbers.
+    """
+    import numpy as np
+
+    return (
+        np.frombuffer(data, "<f8") if tensor.dtype == "float64" else decoder_of(tensor, file)(data)
+    )
 
 
 def _single(values: NDArray[np.float32]) -> tuple[Array, Array]:

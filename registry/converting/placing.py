@@ -16,6 +16,8 @@ from ..transfer.locks import locked
 from ..transfer.space import require
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PART, _LOCK = ".part", ".lock"
+_WRITTEN = (".safetensors", ".sft", ".json")
 _ELSEWHERE = "Free some space, or name a place on another disk with --out."
 
 
@@ -34,21 +36,23 @@ class Place:
     def part(self) -> str:
         """The hidden name beside it that it is written under."""
         base, name = os.path.split(self.path)
-        return os.path.join(base, f".{name}.part")
+        return os.path.join(base, f".{name}{_PART}")
 
 
 @contextmanager
 def room_for(place: Place, size: int) -> Iterator[None]:
-    """Make way for a result of ``size`` bytes, and take away what is left of one that failed.
+    """Make way for a result of ``size`` bytes, and take away what is left of those that failed.
 
-    Another process that writes to the same place waits here. Raises ``NoSpace`` and ``Unreadable``,
+    That is what a killed run left in the same folder, under whatever name. Another process that
+    writes to the same place waits here. Raises ``NoSpace`` and ``Unreadable``,
     also for what the block cannot write.
     """
     base, name = os.path.split(place.path)
     try:
         os.makedirs(base, exist_ok=True)
+        _swept(base)
         _require_room(base, size, name)
-        with locked(os.path.join(base, f".{name}.lock"), lambda _: None):
+        with locked(os.path.join(base, f".{name}{_LOCK}"), lambda _: None):
             try:
                 _cleared(place.part)
                 if place.folder:
@@ -111,6 +115,28 @@ def _named(part: str, path: str, folder: bool) -> None:
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
     os.rename(part, path)
+
+
+def _swept(base: str) -> None:
+    """Take away what killed conversions left in a folder: parts whose lock nobody holds."""
+    names = set(os.listdir(base))
+    for name in sorted(names):
+        lock = name.removesuffix(_PART) + _LOCK
+        part = os.path.join(base, name)
+        if name.startswith(".") and name.endswith(_PART) and lock in names and _is_ours(part):
+            with suppress(OSError), locked(os.path.join(base, lock), _busy):
+                _cleared(part)
+
+
+def _busy(_: float) -> None:
+    raise BlockingIOError
+
+
+def _is_ours(part: str) -> bool:
+    """Whether it is such a file or folder as a conversion writes."""
+    if os.path.isdir(part):
+        return all(name.endswith(_WRITTEN) for name in os.listdir(part))
+    return part.removesuffix(_PART).lower().endswith(_WRITTEN[:2])
 
 
 def _same(part: str, path: str) -> bool:

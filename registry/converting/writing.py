@@ -85,7 +85,7 @@ def _copy(
         raise UnsupportedFormat(
             f"{shown(weights.name)} holds {lost:,} numbers in {shown(entry.source)} that {wanted} "
             f"cannot hold: {_ENDS[wanted]}; nothing was written",
-            f"{_WIDER[wanted]} holds them",
+            f"{WIDER[wanted]} holds them",
         )
     return Measure(piece, tally.figures())
 
@@ -95,11 +95,12 @@ _ENDS = {
     "bfloat16": "it ends at 3.39e38",
     "float32": "it ends at 3.40e38",
 }
-_WIDER = {
+WIDER = {
     "float16": "--dtype bf16 or --dtype fp32",
     "bfloat16": "--dtype keep",
     "float32": "--dtype keep",
 }
+"""What holds the numbers that a type does not."""
 
 
 def _width(weights: Weights, entry: Entry, dtype: str | None) -> int:

@@ -39,7 +39,8 @@ def explain(text: str, frontend: str | None = None) -> tuple[Explanation, ...]:
     """
     lines = plain(text)
     small = folded(lines)
-    place = {frontend} if frontend else seen_frontends(small)
+    # What starts other frontends leaves no traces of its own: theirs tell whose error it is.
+    place = {frontend} if frontend and frontends()[frontend] else seen_frontends(small)
     taken: set[int] = set()
     told: dict[tuple[str, str, Channels], Explanation] = {}
     for failure in failures():

@@ -42,6 +42,7 @@ VARIABLES = ("SD_VAE", "SD_MODEL", "SD_DATADIR", "SD_MODELSDIR", "SD_CONFIG", "I
 modules/cmd_args.py; invoke-ai/InvokeAI); no other is kept, for a script may set secrets."""
 _SECRET = re.compile(r"auth|ngrok|token|passw|secret|key", re.IGNORECASE)
 _WINDOWS_PATH = re.compile(r"(--[\w-]+=)?([A-Za-z]:|\.{0,2})\\")
+_HOME = re.compile(r"(--[\w-]+=)?(~(?:[\\/].*)?)", re.DOTALL)
 _UNRESOLVED = re.compile(r"%[A-Za-z_]\w*%|\$\{?[A-Za-z_]\w*")
 
 
@@ -121,6 +122,7 @@ def _gather(texts: Iterable[tuple[str, bool]], folder: str) -> Launch:
                 notices += _doubts(command)
             words += started
     words += _split(variables.get(ARGUMENTS, ""), windows, notices)
+    words = [_unexpanded(word, notices) for word in words]
     kept = {name: value for name in VARIABLES if (value := variables.get(name))}
     return Launch(flags_of(words), kept, tuple(dict.fromkeys(notices)))
 
@@ -157,6 +159,19 @@ def _split(arguments: str, windows: bool, notices: list[Notice]) -> list[str]:
             notices.append(Notice("launch-backslashes", what))
         words.append(word if lost else real)
     return words
+
+
+def _unexpanded(word: str, notices: list[Notice]) -> str:
+    """A word in which no shell filled ``~`` in: it is a folder of that name to the frontend."""
+    found = _HOME.fullmatch(word)
+    if found is None:
+        return word
+    what = (
+        f"{shown(found[2])} in the launch flags is not in the home folder: no shell fills ~ in "
+        "there, and the frontend takes it for a name. Write the folder out."
+    )
+    notices.append(Notice("launch-tilde", what))
+    return f"{found[1] or ''}./{found[2]}"
 
 
 def _without_escapes(arguments: str) -> list[str]:

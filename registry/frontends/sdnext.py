@@ -16,9 +16,9 @@ from ..naming import shown
 from ..values import Notice
 from . import webui
 from .base import Effective, Installation, Listed, Listing, ModelFolder, flag
-from .folders import Entry, entries, is_broken_link, located, looks_like_a_model
+from .folders import Entry, entries, located, looks_like_a_model
 from .launch import read_launch
-from .sdnext_choosing import chosen
+from .sdnext_choosing import chosen, is_vae_folder
 from .settings import read_object, read_text
 
 SUFFIX = ".safetensors"
@@ -170,7 +170,7 @@ def _vaes(installation: Installation, notices: list[Notice]) -> list[Listed]:
         if ending == SUFFIX or os.path.basename(folder) == webui.VAE_FOLDER:
             for name, path in dict.fromkeys(_described(inside, folder)):
                 _put(listed, hidden, name, path, notices)
-                if not _is_vae_folder(path):
+                if not is_vae_folder(path):
                     notices.append(_bogus(name, path))
     visible = [Listed("vae", name, path) for name, path in listed.items()]
     return [*visible, *(one for one in hidden if one.path not in listed.values())]
@@ -221,16 +221,6 @@ def _put(
         what = f"Two VAEs are called {shown(name)}: only {shown(path)} is used."
         notices.append(Notice("shadowed", what))
     listed[name] = path
-
-
-def _is_vae_folder(path: str) -> bool:
-    if not os.path.isfile(os.path.join(path, "config.json")):
-        return False
-    weights = (f"diffusion_pytorch_model{variant}{SUFFIX}" for variant in ("", ".fp16"))
-    return any(
-        os.path.isfile(full) and not is_broken_link(full)
-        for full in (os.path.join(path, name) for name in weights)
-    )
 
 
 def _bogus(name: str, path: str) -> Notice:

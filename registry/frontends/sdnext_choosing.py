@@ -18,6 +18,8 @@ from .settings import read_object, text_of
 from .webui import by_name, stem
 
 NEAR = (".vae.pt", ".vae.ckpt", ".vae.safetensors")
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
+"""Of a VAE's folder (huggingface/diffusers src/diffusers/utils/constants.py)."""
 SMALL = 25_000_000
 """Bytes: below it a single file is refused as invalid where the pipeline has no VAE class that is
 known; versions up to 2025 took files below 10,000,000 for tiny VAEs (``load_vae_diffusers``)."""
@@ -29,6 +31,13 @@ def chosen(
     """The VAE that would really decode; traps on the way as notices."""
     case = _Case(installation, by_name(listing.of("vae")), checkpoint, has_baked)
     return case.decided()
+
+
+def is_vae_folder(path: str) -> bool:
+    """Whether a folder is a VAE that can be loaded: with a config and weights beside it."""
+    names = ("config.json", *WEIGHTS)
+    config, *weights = (os.path.isfile(os.path.join(path, name)) for name in names)
+    return config and any(weights)
 
 
 @dataclass(slots=True)
@@ -98,7 +107,7 @@ class _Case:
         if not os.path.exists(path):
             self._tell("missing-vae", f"{shown(path)} is not there.")
             return self._baked(f"{how}, but it is not there")
-        if os.path.isdir(path) and not os.path.isfile(os.path.join(path, "config.json")):
+        if os.path.isdir(path) and not is_vae_folder(path):
             self._tell("bogus-entry", f"{shown(path)} is no VAE: loading it fails.")
             return self._baked(f"{how}, but that folder is no VAE")
         if os.path.isfile(path) and os.path.getsize(path) < SMALL:

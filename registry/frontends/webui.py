@@ -69,10 +69,7 @@ def opened(root: str, models_flag: str = "--models-dir") -> Opened:
     data = located(flag(bare, "--data-dir") or root, root)
     models = flag(bare, models_flag)
     settings = located(flag(bare, "--ui-settings-file") or os.path.join(data, "config.json"), root)
-    options = read_object(settings, notices)
-    if options and begins_with_mark(settings):
-        what = f"{shown(settings)} begins with a byte order mark, which the web UI cannot read."
-        notices.append(Notice("settings-mark", what))
+    options = _readable(settings, notices, "it starts with its default settings")
     return Opened(
         root,
         located(models, root) if models else os.path.join(data, "models"),
@@ -143,7 +140,21 @@ def shadowed(path: str, by: str) -> str:
 
 def user_metadata(checkpoint: str, notices: list[Notice]) -> Mapping[str, object]:
     """The ``<stem>.json`` beside a checkpoint: modules/extra_networks.py of A1111."""
-    return read_object(os.path.splitext(checkpoint)[0] + ".json", notices)
+    path = os.path.splitext(checkpoint)[0] + ".json"
+    return _readable(path, notices, "it goes by none")
+
+
+def _readable(path: str, notices: list[Notice], instead: str) -> Mapping[str, object]:
+    """A JSON object as the web UI's own ``json.load`` has it: none behind a byte order mark.
+
+    AUTOMATIC1111/stable-diffusion-webui modules/options.py and modules/extra_networks.py.
+    """
+    options = read_object(path, notices)
+    if not options or not begins_with_mark(path):
+        return options
+    what = f"{shown(path)} begins with a byte order mark, which the web UI cannot read: {instead}."
+    notices.append(Notice("settings-mark", what))
+    return {}
 
 
 def by_name(models: Iterable[Listed]) -> dict[str, str]:

@@ -95,14 +95,15 @@ def pixel_space(pair: Pair) -> Evidence | None:
 
 
 def latent_channels(pair: Pair) -> Evidence | None:
-    """Different latent channels end in a shape error."""
+    """Different latent channels: refused on loading, or a shape error on decoding."""
     want, have = pair.wanted.channels, pair.offered.channels
     if want is None or have is None:
         return None
     if want != have:
         message = (
             f"the checkpoint makes latents of {want} channels, the VAE takes {have}: "
-            f"the frontend stops with a shape error (expected {have} channels, got {want})"
+            f"the frontend refuses it or stops with a shape error (expected {have} channels, "
+            f"got {want})"
         )
         return Evidence("latent-channels", "fail", str(want), str(have), message)
     return Evidence("latent-channels", "pass", str(want), str(have), f"both use {want} channels")

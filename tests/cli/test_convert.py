@@ -184,3 +184,13 @@ def test_it_needs_no_torch(library: Path, tmp_path: Path) -> None:
     )
     modules = set(done.stdout.rpartition("|")[2].strip().split(","))
     assert not modules & {"torch", "diffusers", "requests", "transformers"}
+
+
+def test_a_word_does_not_overrule_the_checkpoint_around(vaereg: Vaereg, library: Path) -> None:
+    source = library / "checkpoints/harbour_xl.safetensors"
+    refused = vaereg("convert", source, "--layout", "diffusers", "--family", "sd1")
+    assert (refused.code, refused.out) == (2, "")
+    assert "works in sdxl latents, not in sd1 ones" in refused.err
+    assert "--family sdxl" in refused.err
+    done = vaereg("convert", source, "--layout", "diffusers", "--family", "sdxl")
+    assert done.code == 0, done.err

@@ -9,7 +9,7 @@ import pytest
 
 from tests.registry.converting.cases import arrays, converted, left_behind, raw, write_vae
 from vaereg.registry.converting.numbers import encoded
-from vaereg.registry.errors import UnsupportedFormat
+from vaereg.registry.errors import Unreadable, UnsupportedFormat
 from vaereg.registry.samples.closed_form import weights
 from vaereg.registry.samples.files import renamed, safetensors
 from vaereg.registry.values import Tensor
@@ -123,3 +123,42 @@ def test_a_tensor_of_several_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(numbers, "BLOCK", 64)
     pieces = converted(path, tmp_path / "pieces.safetensors", dtype="bf16")
     assert Path(pieces.path).read_bytes() == Path(whole.path).read_bytes()
+
+
+def faint(path: Path, scale: float) -> Path:
+    """A VAE with two layers of numbers near the end of what half precision holds."""
+    tensors = weights(plan_of())
+    for name in ("encoder.conv_in.weight", "decoder.conv_in.weight"):
+        tensors[name] = tensors[name] * np.float32(scale)
+    path.write_bytes(safetensors(renamed(tensors), "float32"))
+    return path
+
+
+def test_numbers_too_small_for_the_type_are_not_blamed_on_the_disk(tmp_path: Path) -> None:
+    path = faint(tmp_path / "vae.safetensors", 1e-9)
+    with pytest.raises(UnsupportedFormat, match="too small for float16") as caught:
+        converted(path, tmp_path / "made.safetensors", dtype="fp16")
+    assert "conv_in.weight" in caught.value.message
+    assert "--dtype bf16 or --dtype fp32" in (caught.value.hint or "")
+    assert left_behind(tmp_path) == ["vae.safetensors"]
+    assert converted(path, tmp_path / "made.safetensors", dtype="bf16").vae.content
+
+
+def test_what_a_disk_changed_is_blamed_on_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vaereg.registry.converting import convert
+
+    written = convert.write
+
+    def spoilt(path: str, *given):
+        measures = written(path, *given)
+        data = bytearray(Path(path).read_bytes())
+        data[-200_000:] = bytes(200_000)
+        Path(path).write_bytes(data)
+        return measures
+
+    monkeypatch.setattr(convert, "write", spoilt)
+    path = faint(tmp_path / "vae.safetensors", 1e-9)
+    with pytest.raises(Unreadable, match="does not read back"):
+        converted(path, tmp_path / "made.safetensors", dtype="fp16")

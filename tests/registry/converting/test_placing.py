@@ -158,6 +158,34 @@ def test_a_kill_leaves_nothing_under_the_name(source: Path, tmp_path: Path, out:
     assert left_behind(tmp_path / "o") == [out]
 
 
+@OUTS
+def test_what_a_kill_left_goes_with_the_next_conversion_into_the_folder(
+    source: Path, tmp_path: Path, out: str
+) -> None:
+    process = child(source, tmp_path / "o" / out, pause=0.02)
+    assert process.stdout is not None
+    for _ in range(5):
+        process.stdout.readline()
+    process.kill()
+    process.communicate(timeout=60)
+    assert f".{out}.part" in left_behind(tmp_path / "o")
+    made(source, tmp_path / "o/other.safetensors")
+    assert left_behind(tmp_path / "o") == ["other.safetensors"]
+
+
+def test_only_what_is_left_of_conversions_is_taken_away(source: Path, tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    theirs = (".alone.safetensors.part", ".x.txt.part", ".x.txt.lock", ".only.safetensors.lock")
+    held = (".held.safetensors.part", ".held.safetensors.lock")
+    (tmp_path / "o").mkdir()
+    for name in (*theirs, *held):
+        (tmp_path / "o" / name).touch()
+    with FileLock(tmp_path / "o" / held[1]):
+        made(source, tmp_path / "o/other.safetensors")
+    assert set(left_behind(tmp_path / "o")) >= {*theirs, held[0], "other.safetensors"}
+
+
 def test_a_folder_that_may_not_be_written(source: Path, tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may write anywhere")

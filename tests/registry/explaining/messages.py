@@ -123,6 +123,24 @@ MESSAGES = (
     Message("vae-not-in-list",
             '{"type": "value_not_in_list", "message": "Value not in list", "details": '
             "\"vae_name: 'x.pt' not in ['taesd']\"}"),
+    Message("fooocus-vae-none",
+            "FileNotFoundError: [Errno 2] No such file or directory:"
+            " 'C:\\\\Fooocus_win64_2-1-831\\\\Fooocus\\\\models\\\\vae\\\\None'"),
+    Message("comfy-paths-as-list",
+            '  File "ComfyUI/utils/extra_config.py", line 29, in load_extra_path_config\n'
+            "AttributeError: 'list' object has no attribute 'split'"),
+    Message("comfy-paths-backslashes",
+            '  File "main.py", line 75, in load_extra_path_config\n'
+            "yaml.scanner.ScannerError: while scanning a double-quoted scalar\n"
+            "found unknown escape character 's'"),
+    Message("comfy-paths-backslashes",
+            '  in "extra_model_paths.yaml", line 3, column 16\n'
+            "expected escape sequence of 8 hexadecimal numbers, but found 's'"),
+    Message("windows-link-privilege",
+            "OSError: [WinError 1314] A required privilege is not held by the client: 'a' -> 'b'"),
+    Message("windows-link-untrusted",
+            "OSError: [WinError 448] The path cannot be traversed because it contains an untrusted"
+            " mount point: 'D:\\\\models'"),
     Message("vae-not-found", "Couldn't find VAE named kl-f8-anime2.ckpt; using None instead"),
     Message("sdcpp-vae-of-other-channels",
             "[ERROR] model.cpp:1900 - tensor 'first_stage_model.decoder.conv_in.weight' has wrong"
@@ -199,6 +217,10 @@ MESSAGES = (
 
 HARMLESS = (
     "",
+    "AttributeError: 'list' object has no attribute 'split'",
+    "my_settings.yaml: found unknown escape character 'q'",
+    "FileNotFoundError: [Errno 2] No such file or directory: '/x/models/vae/None.pt'",
+    "[WinError 13145]",
     "hello",
     "100%|████████| 20/20 [00:04<00:00,  5.04it/s]",
     "VAE load device: cuda:0, offload device: cpu, dtype: torch.bfloat16",

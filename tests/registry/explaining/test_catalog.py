@@ -14,6 +14,8 @@ from vaereg.registry.errors import UsageError
 from vaereg.registry.explaining import catalog
 from vaereg.registry.explaining.catalog import failures, frontends, require_frontend
 from vaereg.registry.explaining.values import Failure
+from vaereg.registry.frontends.catalog import FRONTENDS
+from vaereg.registry.frontends.support import SUPPORT
 from vaereg.registry.verdicts.half_precision import DENOISER_SWITCHES, SWITCHES
 
 ROWS = failures()
@@ -57,6 +59,11 @@ def repeats(parsed: object, depth: int = 0) -> Iterator[tuple[int, int]]:
     elif isinstance(parsed, list | tuple) or hasattr(parsed, "data"):
         for part in getattr(parsed, "data", parsed):
             yield from repeats(part, depth)
+
+
+@pytest.mark.parametrize("name", sorted({*FRONTENDS, *SUPPORT}))
+def test_a_frontend_has_the_names_of_the_other_commands(name: str) -> None:
+    assert require_frontend(name) in frontends()
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,10 @@ def test_the_frontend_that_is_named_counts_more_than_traces() -> None:
     assert only("VAE is invalid: None", "A1111").frontends == ("ComfyUI", "SwarmUI")
 
 
+def test_what_starts_other_frontends_leaves_the_traces_theirs() -> None:
+    assert only(f"got prompt\n{ALPHA}", "StabilityMatrix").frontends == ("ComfyUI",)
+
+
 def test_the_switches_of_half_precision_are_a_cure_of_nan() -> None:
     text = "A tensor with all NaNs was produced in VAE."
     comfy = [cure.text for cure in only(text, "ComfyUI").cures]

@@ -256,3 +256,33 @@ def _seconds(work) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["config.json", "models/Stable-diffusion/photo.json"])
+def test_settings_behind_a_byte_order_mark_are_none(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    root = a1111(tmp_path, config={}, files=LIBRARY)
+    key = "sd_vae" if name == "config.json" else "vae"
+    (root / name).write_text(f'{{"{key}": "mse.safetensors"}}', "utf-8")
+    assert effective(FRONTEND, root, "photo").kind == "file"
+    (root / name).write_text(f'{{"{key}": "mse.safetensors"}}', encoding)
+    installation, _ = looked(FRONTEND, root)
+    found = effective(FRONTEND, root, "photo")
+    assert found.kind == "baked"
+    assert codes((*installation.notices, *found.notices)) == {"settings-mark"}
+
+
+def test_a_tilde_that_no_shell_sees_is_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = write(tmp_path / "home", {"x.safetensors": VAE})
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    root = a1111(tmp_path / "webui", arguments="--vae-path ~/x.safetensors", files=LIBRARY)
+    assert vae_for(FRONTEND, root, "photo")[0] == "none"
+    installation, _ = looked(FRONTEND, root)
+    assert "launch-tilde" in codes(installation.notices)
+    write(root, {"~/x.safetensors": VAE})
+    assert vae_for(FRONTEND, root, "photo")[1] == "~/x.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from random import Random
@@ -164,3 +165,20 @@ def test_windows_paths_are_found_on_this_system(tmp_path: Path) -> None:
         "Q:\\nowhere\\x.pt",
         "/mnt/q/nowhere/x.pt",
     )
+
+
+@pytest.mark.parametrize(
+    ("script", "value", "told"),
+    [
+        ('COMMANDLINE_ARGS="--vae-path ~/x"', "./~/x", True),
+        ("COMMANDLINE_ARGS=\"--vae-path '~/x'\"", "./~/x", True),
+        ('COMMANDLINE_ARGS="--vae-path=~/x"', "./~/x", True),
+        ('COMMANDLINE_ARGS="--vae-path x~y"', "x~y", False),
+        ('./webui.sh --vae-path "~/x"', "./~/x", True),
+        ("./webui.sh --vae-path ~/x", os.path.expanduser("~/x"), False),
+    ],
+)
+def test_a_tilde_is_the_home_folder_for_a_shell_alone(script: str, value: str, told: bool) -> None:
+    launch = parse_script(script, "/root/webui", SHELL)
+    assert launch.flags["--vae-path"] == (value,)
+    assert ("launch-tilde" in {notice.code for notice in launch.notices}) == told

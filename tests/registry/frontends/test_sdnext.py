@@ -54,6 +54,16 @@ NEAR = models("Stable-diffusion/photo.vae.safetensors", shapes=BIG)
         ),
         ({}, {"models/VAE/photo/x.json": "{}"}, "baked", None, {"bogus-entry"}),
         (
+            {"sd_vae": "photo"},
+            {
+                "models/VAE/photo/config.json": "{}",
+                "models/VAE/photo/model.safetensors": BIG,
+            },
+            "baked",
+            None,
+            {"bogus-entry"},
+        ),
+        (
             {"sd_vae": "tiny"},
             models("VAE/tiny.safetensors", shapes=VAE),
             "file",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import typer
 
-from ..registry.errors import NoSpace, Unreadable
+from ..registry.errors import NoSpace, Unreadable, UsageError, VaeregError
+from ..registry.naming import shown
 from .context import Context
 from .page import Page
 
@@ -19,6 +20,12 @@ TWIN, OTHER = "vae/sdxl_vae.safetensors", "vae/mirror/sdxl_vae.safetensors"
 """Equal names, shapes and size; one fits harbour_xl, one does not."""
 SHAPES_VAES = ("vivid", "grey", "foreign", "scaled", "overflow")
 """A small checkpoint that was trained to draw coloured shapes, and VAEs for it and not for it."""
+MARKER = "written-by-vaereg-demo.txt"
+"""In the demo's folder: without it nothing there is ever removed."""
+OURS = ("models", "pictures", "drawings", "registry.db", "registry.db-wal", "registry.db-shm")
+"""What the demo writes beside its marker, and writes anew."""
+_ANSWERED = (0, 3, 4)
+"""Exit codes of a command that did what was asked; some of the verdicts are no fits."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +48,7 @@ def demo_command(context: typer.Context) -> None:
         else:
             page = Page()
             page.line(f"$ vaereg {' '.join(words)}", style="bold cyan")
-            _answer(folder, words)
+            answer(folder, words)
             page.line()
     if settings.output.as_json:
         settings.output.json({"library": str(library), "steps": told})
@@ -80,16 +87,34 @@ def _library(folder: Path) -> Path:
     from ..registry.samples.library import build
 
     try:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
         build(folder / "models")
         _build_shapes(folder / "models" / "shapes")
     except OSError as failure:
         kind = NoSpace if failure.errno == errno.ENOSPC else Unreadable
         raise kind(
-            f"the demo's library cannot be written to {folder}: {failure.strerror}",
+            f"the demo's library cannot be written to {shown(str(folder))}: {failure.strerror}",
             "give another folder with --home",
         ) from failure
     return folder / "models"
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier demo wrote; raises ``UsageError`` for a folder of somebody else's."""
+    marker = folder / MARKER
+    ours = marker.is_file() and not marker.is_symlink()
+    if not ours and folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(
+            f"{shown(str(folder))} holds files that no demo wrote; the demo would write over them",
+            "give another folder with --home",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.write_text("vaereg demo writes this folder anew each time: keep nothing in it.\n")
+    for path in (folder / name for name in OURS):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _build_shapes(folder: Path) -> None:
@@ -102,14 +127,20 @@ def _build_shapes(folder: Path) -> None:
         write_vae(folder / f"shapes_{name}.safetensors", name)
 
 
-def _answer(folder: Path, words: list[str], *options: str) -> None:
-    from .app import app_for
+def answer(folder: Path, words: list[str], *options: str) -> None:
+    """Run a step; raises ``KeyboardInterrupt``, and ``VaeregError`` where it could not be done."""
+    from .main import dispatch
 
-    line = ["--home", str(folder), "--db", f"sqlite:///{folder / 'registry.db'}", *options, *words]
-    app_for(words)(line, standalone_mode=False, prog_name="vaereg")
+    place = ["--home", str(folder), "--db", f"sqlite:///{folder / 'registry.db'}"]
+    code = dispatch([*place, *options], words)
+    if code not in _ANSWERED:
+        raise VaeregError(
+            f"the demo stopped: vaereg {shown(' '.join(words))} ended with exit code {code}",
+            f"run that command by itself, with --home {shown(str(folder))}",
+        )
 
 
 def _run(folder: Path, words: list[str]) -> str:
     with redirect_stdout(io.StringIO()) as told:
-        _answer(folder, words, "--json")
+        answer(folder, words, "--json")
     return told.getvalue()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from ..registry.ports import LEVELS
 from .pages.matrix_page import Cell, Column, MatrixPage, Row
 from .words import distinct_names
 
@@ -38,8 +40,9 @@ def page_of(
     return MatrixPage(
         title=f"{_count(len(rows), 'checkpoint')}, {_count(len(columns), 'VAE')}",
         captions=(
-            f"{_count(len(surveyed.cells), 'pair')}, judged {_LOOKS[probe]}, in {seconds:.1f} s "
-            f"by vaereg {__version__} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            f"{_count(len(surveyed.cells), 'pair')}, judged in {seconds:.1f} s by vaereg "
+            f"{__version__} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            f"asked: {_LOOKS[probe]}; done: {_done(surveyed.cells)}",
             *(failure.message for failure in surveyed.failures),
         ),
         rows=tuple(Row(*_whereabouts(model, names)) for model in rows),
@@ -49,6 +52,14 @@ def page_of(
             for cell in surveyed.cells
         },
     )
+
+
+def _done(cells: Sequence[Found]) -> str:
+    """How many pairs each level answered, the deepest first."""
+    levels = Counter(cell.level for cell in cells if cell.failure is None)
+    told = [f"{levels[level]} {_LOOKS[level]}" for level in reversed(LEVELS) if levels[level]]
+    failed = sum(cell.failure is not None for cell in cells)
+    return ", ".join([*told, *([f"{failed} failed"] if failed else [])]) or "nothing"
 
 
 def _whereabouts(model: Model, names: dict[str, str]) -> tuple[str, str | None, str | None, str]:
@@ -61,7 +72,7 @@ def _whereabouts(model: Model, names: dict[str, str]) -> tuple[str, str | None, 
 def _cell(found: Found) -> Cell:
     cost = found.cost
     return Cell(
-        found.verdict.verdict,
+        "failed" if found.failure else found.verdict.verdict,
         found.reason,
         found.verdict.confidence,
         found.level,

@@ -13,8 +13,10 @@ import torch
 from ..registry.errors import OutOfMemory, UsageError
 from .needs import MIB
 
-LEAST_ROOM = 400 * MIB
+USUAL_ROOM = 400 * MIB
 """What the decoder of a KL autoencoder of SD1's size takes for the test card, see ``needs``."""
+_SPREAD = 16 * MIB
+"""By which what the libraries hold differs from run to run, and more."""
 
 
 class OverBudget(OutOfMemory):
@@ -32,16 +34,17 @@ class Budget:
         """
         self.limit = limit
         self.device = device
-        self._base = 0
+        self.base = 0
+        """Bytes held before any model is loaded."""
         if limit is not None:
-            self._base = self._held_at_first()
+            self.base = self._held_at_first()
             self._require_sensible(limit)
             self._bind_torch(limit)
 
     @property
     def share(self) -> int | None:
         """Bytes that models kept for later may take: half of what the libraries leave."""
-        return None if self.limit is None else (self.limit - self._base) // 2
+        return None if self.limit is None else (self.limit - self.base) // 2
 
     def held(self) -> int:
         """Bytes held now."""
@@ -79,12 +82,12 @@ class Budget:
         return self.held()
 
     def _require_sensible(self, limit: int) -> None:
-        if limit <= self._base:
-            least = _shown(self._base + LEAST_ROOM, up=True)
+        if limit <= self.base:
+            least, usual = (_shown(self.base + size, up=True) for size in (_SPREAD, USUAL_ROOM))
             raise UsageError(
                 f"{_shown(limit)} of memory are too few: the libraries alone hold "
-                f"{_shown(self._base)} before any model is loaded",
-                f"give --memory at least {least}",
+                f"{_shown(self.base)} before any model is loaded",
+                f"give --memory at least {least}; to decode with a VAE of SD1's size, {usual}",
             )
 
     def _bind_torch(self, limit: int) -> None:

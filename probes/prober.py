@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +12,7 @@ import torch
 from ..registry.errors import CannotRun
 from ..registry.measures import Cost, Crossing, CrossTask, Reading, Scaling, VaeFile
 from ..registry.naming import shown
+from .apart import draw_apart, versions
 from .budget import Budget
 from .device import choose_device, choose_dtype, out_of_memory_told, peak_memory
 from .loader import Loader
@@ -48,6 +47,9 @@ class TorchProber:
         self._load = Loader(Budget(memory, self._device))
         self._references = References()
         self._seconds = 0.0
+        self._peak = 0
+        """Bytes of this process and of one that drew for it, at most."""
+        self._versions: dict[str, str] = {}
 
     def read(self, vae: VaeFile) -> Reading:
         """The colour response of its decoder and the fit of its encoder, whichever it has."""
@@ -65,12 +67,19 @@ class TorchProber:
             return cross(task, self._load, self._device, self._dtype, self._references)
 
     def draw(self, task: DrawTask, watch: Callable[[int, int], None] | None = None) -> Drawing:
-        """A checkpoint's latents, sampled once and kept."""
+        """A checkpoint's latents, sampled once and kept; within a limit of the CPU's, apart."""
         from .generation.drawn import draw
 
         with self._accounted():
+            if self._load.budget.limit is None or self._is_kept(task):
+                return draw(task, self._device, self._asked, watch)
             self._make_room_to_draw(task)
-            return draw(task, self._device, self._asked, watch)
+            if self._device.type != "cpu":
+                return draw(task, self._device, self._asked, watch)
+            made = draw_apart(task, self._device, self._asked, watch)
+            self._peak = max(self._peak, self._load.budget.held() + made.peak_memory)
+            self._versions |= made.versions
+            return made.drawing
 
     def encode(self, image: str, encoder: VaeFile, scaling: Scaling, folder: str) -> Drawing:
         """A user's picture as the latents that a checkpoint of that scaling would have made."""
@@ -99,26 +108,29 @@ class TorchProber:
             str(self._device),
             str(self._dtype).removeprefix("torch."),
             round(self._seconds, 3),
-            peak_memory(self._device),
-            _versions(),
+            max(self._peak, peak_memory(self._device)),
+            {**self._versions, **versions()},
         )
 
-    def _make_room_to_draw(self, task: DrawTask) -> None:
-        """Let VAEs go for the checkpoint, unless there is no limit or nothing to be drawn."""
-        if self._load.budget.limit is None:
-            return
-        from .generation.defaults import recipe_for, sampling_dtype
+    def _is_kept(self, task: DrawTask) -> bool:
+        """Whether the same was drawn before, so that nothing need be loaded."""
+        from .generation.defaults import sampling_dtype
         from .generation.drawn import place_of
         from .generation.kept import recalled
-        from .generation.parts import Checkpoint
 
         dtype = sampling_dtype(self._asked, self._device)
-        if not task.again and recalled(place_of(task, self._device, dtype)):
-            return
-        told = task.checkpoint
+        return not task.again and recalled(place_of(task, self._device, dtype)) is not None
+
+    def _make_room_to_draw(self, task: DrawTask) -> None:
+        """Let VAEs go for the checkpoint, and on the CPU for a process of its own."""
+        from .generation.defaults import recipe_for, sampling_dtype
+        from .generation.parts import Checkpoint
+
+        told, dtype = task.checkpoint, sampling_dtype(self._asked, self._device)
         usual = recipe_for(Checkpoint(told.name, told.path, told.identity), self._device).width
         size = to_draw(told.identity, dtype, (task.size or usual) ** 2)
-        self._load.make_room(size, f"drawing with {shown(told.name)}")
+        apart = self._load.budget.base if self._device.type == "cpu" else 0
+        self._load.make_room(size + apart, f"drawing with {shown(told.name)}")
 
     @contextmanager
     def _accounted(self) -> Iterator[None]:
@@ -128,9 +140,3 @@ class TorchProber:
                 yield
         finally:
             self._seconds += time.monotonic() - started
-
-
-def _versions() -> dict[str, str]:
-    """Of the libraries that ran anything in this process."""
-    names = ("torch", "diffusers", "transformers")
-    return {name: version(name) for name in names if name in sys.modules}

@@ -21,8 +21,13 @@ _SIGNS = {
     "degraded": ("d", "≈"),
     "incompatible": ("i", "✗"),
     "unknown": ("u", "?"),
+    "failed": ("f", "!"),
 }
-"""Each verdict's class in the page and its sign: one need not see colours to read the grid."""
+"""Each verdict's class in the page and its sign: one need not see colours to read the grid.
+
+``failed`` is a pair that could not be judged, for a reason that may be gone tomorrow."""
+_ALWAYS = ("compatible", "degraded", "incompatible", "unknown")
+"""Verdicts to choose among even where no pair has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Cell:
     """The verdict on one pair, and what it rests on."""
 
     verdict: str
+    """Or ``failed``, where it could not be judged."""
     reason: str
     """One sentence."""
     confidence: float
@@ -106,7 +112,11 @@ def matrix_page(page: MatrixPage) -> str:
         title=safe(page.title),
         captions="\n    ".join(_caption(text) for text in (*page.captions, *album.notes())),
         density="roomy" if len(page.columns) <= _ROOMY else "dense",
-        chips="\n      ".join(_chip(verdict, counts[verdict]) for verdict in _SIGNS),
+        chips="\n      ".join(
+            _chip(verdict, counts[verdict])
+            for verdict in _SIGNS
+            if verdict in _ALWAYS or counts[verdict]
+        ),
         row_families=_families(page.rows),
         column_families=_families(page.columns),
         heads="".join(_head("col", *head) for head in zip(page.columns, across, strict=True)),

@@ -67,7 +67,7 @@ class Known:
         verdict = judge(pair)
         hard = any(found.outcome == "fail" and found.check in HARD for found in verdict.evidence)
         settled = hard or pair.wanted.family == "pixel"
-        return self.cell(key, verdict, "none") if settled else None
+        return replace(self.cell(key, verdict, "none"), by_shape=True) if settled else None
 
     def recalled(self, key: Key, request: Request) -> Cell | None:
         """What an earlier run found as deep as asked, made on the device and in the type asked for.

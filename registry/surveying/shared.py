@@ -73,6 +73,10 @@ class SharedProber:
         cost = self._prober().cost()
         return replace(cost, seconds=round(cost.seconds - self._before, 3))
 
+    def peak_memory(self) -> int | None:
+        """Most bytes held so far; None where nothing was made ready to run."""
+        return self._made.cost().peak_memory_bytes if self._made else None
+
     def _prober(self) -> Prober:
         if self._made is None:
             self._made = self._make()

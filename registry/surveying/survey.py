@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..errors import (
@@ -21,7 +21,7 @@ from ..judging.recording import remember, to_keep
 from ..judging.request import Answer, Request
 from ..judging.sides import Side
 from ..naming import shown
-from ..ports import Store
+from ..ports import LEVELS, Store
 from ..values import Verdict
 from .known import Known
 from .plan import Plan
@@ -76,7 +76,8 @@ class _Survey:
         if again:
             self.watcher.planned(len(open_pairs) + len(again))
             self._judge(again)
-        return Surveyed(tuple(self.cells[key] for key in pairs), tuple(self.failures.values()))
+        cells = tuple(self.cells[key] for key in pairs)
+        return Surveyed(cells, tuple(self.failures.values()), self.prober.peak_memory())
 
     # -- what needs no probe ------------------------------------------------------------------
 
@@ -98,8 +99,7 @@ class _Survey:
         failure = self.undrawn.get(key[0])
         if failure is None or not self._is_known(key, replace(self.request, probe="decode")):
             return False
-        note = f"no picture was generated: {failure.message}"
-        self.cells[key] = replace(self.cells[key], notes=(note,))
+        self.cells[key] = replace(self.cells[key], notes=(_undrawn(failure),))
         return True
 
     # -- the work -----------------------------------------------------------------------------
@@ -140,32 +140,44 @@ class _Survey:
 
     def _climbed(self, key: Key, model: Side, vae: Side) -> Cell:
         request = self.known.asked(key, self.request)
-        if vae.path is None:
+        gone = self.known.fault(key[1])
+        if gone is not None:
             # Without weights there is nothing to run, whatever was asked for.
             request = replace(request, probe="none")
-        answer, why = self._within_memory(model, vae, request)
+        answer, stopped = self._within_memory(model, vae, request)
+        asked = self.request.probe
+        # Where no level was named, headers may have said all there is to say.
+        unrun = answer.level == "none" and (asked in LEVELS[1:] or _is_open(answer, asked))
+        if gone is not None and unrun:
+            stopped = {gone.message: [asked]}
+        undrawn = self.undrawn.get(key[0]) if not unrun else None
         stored = to_keep(model, answer)
         return replace(
             self.known.cell(key, answer.verdict, answer.level),
             cost=answer.cost,
             images=answer.images,
             decided_at=stored.decided_at,
-            notes=(*why, *answer.notes, *remember(self.store, stored)),
+            notes=(
+                *(_not_run(probes, why) for why, probes in stopped.items()),
+                *([_undrawn(undrawn)] if undrawn else []),
+                *answer.notes,
+                *remember(self.store, stored),
+            ),
+            unrun=unrun,
         )
 
     def _within_memory(
         self, model: Side, vae: Side, request: Request
-    ) -> tuple[Answer, tuple[str, ...]]:
-        """The answer of the deepest probe that memory allows, and why not of a deeper one."""
-        why: tuple[str, ...] = ()
+    ) -> tuple[Answer, dict[str, list[str]]]:
+        """The answer of the deepest probe that memory allows, and what kept deeper ones from it."""
+        stopped: dict[str, list[str]] = {}
         while True:
             try:
-                return climb(self.store, model, vae, request), why
+                return climb(self.store, model, vae, request), stopped
             except OutOfMemory as failure:
                 if request.probe not in LOWER:
                     raise
-                if not any(failure.message in said for said in why):
-                    why = (*why, f"the probe {request.probe} did not run: {failure.message}")
+                stopped.setdefault(failure.message, []).append(request.probe)
                 request = replace(request, probe=LOWER[request.probe])
 
     def _is_worth_another_look(self, key: Key) -> bool:
@@ -181,3 +193,16 @@ class _Survey:
     def _failed(self, failure: Failure) -> None:
         """What spoils many pairs is told once."""
         self.failures.setdefault((failure.code, failure.message), failure)
+
+
+def _is_open(answer: Answer, asked: str) -> bool:
+    return asked == "auto" and answer.verdict.verdict == "unknown"
+
+
+def _undrawn(failure: Failure) -> str:
+    return f"no picture was generated: {failure.message}"
+
+
+def _not_run(probes: Sequence[str], why: str) -> str:
+    several = f"probes {', '.join(probes[:-1])} and {probes[-1]}"
+    return f"the {several if probes[1:] else f'probe {probes[0]}'} did not run: {why}"

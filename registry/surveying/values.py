@@ -49,6 +49,10 @@ class Cell:
     """Why no deeper probe answered; what could not be recorded."""
     failure: Failure | None = None
     """Why it could not be judged: the verdict is ``unknown`` then."""
+    unrun: bool = False
+    """No probe could run of those asked for; ``notes`` say why."""
+    by_shape: bool = False
+    """The shapes settle it, whatever the weights are."""
 
     @property
     def baked(self) -> bool:
@@ -62,17 +66,14 @@ class Surveyed:
 
     cells: tuple[Cell, ...]
     failures: tuple[Failure, ...]
-
-    @property
-    def peak_memory(self) -> int | None:
-        """Most bytes that the probes of this run held; None where none ran."""
-        costs = (cell.cost for cell in self.cells if not cell.recalled)
-        return max((cost.peak_memory_bytes for cost in costs if cost), default=None)
+    peak_memory: int | None = None
+    """Most bytes that the probes of this run held; None where none was made ready."""
 
     @property
     def in_vain(self) -> bool:
-        """Nothing could be done: every single pair failed."""
-        return bool(self.cells) and all(cell.failure for cell in self.cells)
+        """Nothing that was asked for could be done: every pair that shapes leave open failed."""
+        left = [cell for cell in self.cells if not cell.by_shape]
+        return bool(left) and all(cell.failure or cell.unrun for cell in left)
 
 
 class Watcher:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Vaereg
+from vaereg.cli.demo import MARKER, answer, clear
+from vaereg.registry.errors import VaeregError
 
 
 @pytest.fixture
@@ -87,3 +94,61 @@ def test_the_demo_runs_the_main_job_and_stays_in_its_home(vaereg: Vaereg, tmp_pa
     pictures = {path.name for path in (tmp_path / "here/demo/pictures").iterdir()}
     assert {"shapes.png", "shapes.html", "clip_skip.png", "matrix.html"} <= pictures
     assert {path.name for path in tmp_path.iterdir()} == {"here"}
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_interrupted_demo_ends_at_once(tmp_path: Path, form: tuple[str, ...]) -> None:
+    """Amid a step; the next ones must not be run, least of all on a library half imported."""
+    registry = tmp_path / "demo/registry.db"
+    with subprocess.Popen(
+        [sys.executable, "-m", "vaereg", "demo", "--home", tmp_path, *form],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        if form:
+            while not registry.exists():
+                time.sleep(0.02)
+        else:
+            # Right before torch is imported.
+            assert any(b"$ vaereg check" in line for line in process.stdout)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert b"$ vaereg" not in out
+    assert b"interrupted" in (out if form else err)
+    assert out.count(b"{") == 2 * len(form)
+
+
+def test_the_demo_removes_only_what_a_demo_wrote(vaereg: Vaereg, tmp_path: Path) -> None:
+    kept = tmp_path / "demo/models/years_of_work.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    run = vaereg("demo", "--home", tmp_path, "--json")
+    assert (run.code, run.document["error"]["code"]) == (2, "usage")
+    assert str(tmp_path / "demo") in run.document["error"]["message"]
+    assert "--home" in run.document["error"]["hint"]
+    assert [path for path in (tmp_path / "demo").rglob("*") if path.is_file()] == [kept]
+    assert kept.read_text() == "mine"
+
+
+def test_a_second_demo_leaves_what_was_put_beside_it(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "demo", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "model").touch()
+    clear(folder)
+    (folder / "notes.txt").touch()
+    (folder / "pictures").mkdir()
+    (folder / "models").symlink_to(elsewhere)
+    clear(folder)
+    assert {path.name for path in folder.iterdir()} == {"notes.txt", MARKER}
+    assert (elsewhere / "model").exists()
+
+
+def test_a_step_of_the_demo_that_fails_stops_it(tmp_path: Path) -> None:
+    (tmp_path / "web.safetensors").write_text("<html>")
+    with pytest.raises(VaeregError, match=r"the demo stopped: vaereg inspect .* exit code 1"):
+        answer(tmp_path / "demo", ["inspect", *[str(tmp_path / "web.safetensors")] * 2])

@@ -26,7 +26,9 @@ from tests.cli.matrix_cases import (  # noqa: E402
     matrix,
     painted,
 )
+from tests.db.samples import STAMP, checkpoint, vae  # noqa: E402
 from tests.probes.test_comparison_page import Outline  # noqa: E402
+from vaereg.cli.matrix_sheet import page_of  # noqa: E402
 from vaereg.cli.pages.album import Album  # noqa: E402
 from vaereg.cli.pages.matrix_page import (  # noqa: E402
     Cell,
@@ -37,7 +39,9 @@ from vaereg.cli.pages.matrix_page import (  # noqa: E402
     write_matrix_page,
 )
 from vaereg.registry.errors import NoSpace, Unreadable  # noqa: E402
-from vaereg.registry.values import Evidence  # noqa: E402
+from vaereg.registry.surveying.values import Cell as Judged  # noqa: E402
+from vaereg.registry.surveying.values import Failure, Surveyed  # noqa: E402
+from vaereg.registry.values import Evidence, Location, Model, Verdict  # noqa: E402
 
 
 def data_of(text: str):
@@ -104,6 +108,34 @@ def test_a_verdict_of_a_later_version_is_no_fit() -> None:
     outline = Outline(matrix_page(matrix(cells={(0, 0): checked("splendid")})))
     assert outline.all("td")[0]["class"] == "u"
     assert "splendid" not in "".join(outline.held["span"])
+
+
+def test_a_pair_that_failed_is_no_open_question() -> None:
+    text = matrix_page(matrix(cells={(0, 0): checked("failed"), (0, 1): checked("unknown")}))
+    outline = Outline(text)
+    assert [cell["class"] for cell in outline.all("td")[:2]] == ["f", "u"]
+    assert outline.held["span"].count(" failed") == 1
+    assert [one["value"] for one in outline.all("input") if "value" in one] == [*"cdiuf"]
+    usual = Outline(matrix_page(matrix()))
+    assert [one["value"] for one in usual.all("input") if "value" in one] == [*"cdiu"]
+
+
+def test_the_caption_tells_what_answered_beside_what_was_asked() -> None:
+    model = Model(1, "painter", checkpoint(), (Location("/p", STAMP),))
+    decoder = Model(2, "twin", vae(), (Location("/v", STAMP),))
+    ids = [one.artifact.digests.sha256 for one in (model, decoder)]
+    broken = Failure("unreadable_file", "it broke", None)
+    open_verdict = Verdict("unknown", 0.0, ())
+    cells = (
+        Judged((ids[0], ids[1]), Verdict("compatible", 0.9, ()), "fits", "decode"),
+        Judged((ids[0], ids[0]), open_verdict, "it broke", "none", failure=broken),
+    )
+    page = page_of([model], [decoder], Surveyed(cells, (broken,)), "generate", 1.0)
+    assert [cell.verdict for cell in page.cells.values()] == ["compatible", "failed"]
+    assert page.captions[1] == (
+        "asked: by pictures that each checkpoint drew itself; "
+        "done: 1 by decoding latents of a known VAE, 1 failed"
+    )
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, 0), (1, 0), (0, 1)])

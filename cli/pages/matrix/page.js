@@ -37,7 +37,7 @@ function passes() {
 function filter() {
   const chips = [...document.querySelectorAll(".chip input")];
   const wanted = new Set(chips.filter((chip) => chip.checked).map((chip) => chip.value));
-  const counts = { c: 0, d: 0, i: 0, u: 0, n: 0 };
+  const counts = { c: 0, d: 0, i: 0, u: 0, f: 0, n: 0 };
   const [inRow, inColumn] = [rows.map(() => false), columns.map(() => false)];
   const pass = passes();
   let pairs = 0;

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..registry.textual.contents import Contents, of_folder, of_header, opened, unread
+from ..registry.textual.measured import with_measured
 from ..registry.textual.pictures import beside
 from ..registry.textual.study import study
 from ..registry.values import Folder, Notice
@@ -17,7 +18,7 @@ from .context import Context
 from .page import Page
 from .probing import DeviceOption, Dtype, DtypeOption, SeedOption, SizeOption, StepsOption
 from .sample_pictures import look_at_pictures
-from .taking import Taken, taken
+from .taking import Taken, glanced
 
 if TYPE_CHECKING:
     from ..registry.judging.sides import Side
@@ -54,15 +55,16 @@ def clip_command(
     settings = Context.of(context)
     wishes = sweeping.Wishes(out, device, dtype, steps, size, seed)
     if not sweep:
-        wishes.require_sweep()
+        sweeping.refuse_wishes(context)
     with settings.store() as store:
-        found = taken(settings, store, model, "model")
+        found = glanced(settings, store, model, "model")
         side = found.side
         seen, notices = look_at_pictures(settings, store, model, side) if look else (None, ())
         with _contents(found) as contents:
             told = study(side.path or side.name, side.artifact.identity, contents, seen)
         advised = told.advice.clip_skip
         swept = sweeping.run_sweep(settings, store, side, advised, wishes) if sweep else None
+    told = with_measured(told, swept) if swept else told
     notices = (*told.notices, *notices, *(swept.notices if swept else ()))
     document = _document(side, told, notices)
     document |= {"sample_pictures": _pictures(seen, told.advice)} if look else {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..registry.errors import UsageError
+from ..registry.errors import CannotRun, UsageError
 from ..registry.naming import shown
 from . import shapes
 from .context import Context
@@ -16,6 +17,8 @@ from .page import Page
 from .probing import Dtype, prober_maker, require_writable
 
 if TYPE_CHECKING:
+    import typer
+
     from ..registry.judging.sides import Side
     from ..registry.measures import Scaling, VaeFile
     from ..registry.ports import Prober, Store
@@ -33,12 +36,15 @@ class Wishes:
     size: int | None
     seed: int
 
-    def require_sweep(self) -> None:
-        """Raises ``UsageError`` where one of them was given without ``--sweep``."""
-        given = {"--out": self.out, "--steps": self.steps, "--size": self.size}
-        for option, value in given.items():
-            if value is not None:
-                raise UsageError(f"{option} is for pictures", "use it together with --sweep")
+
+def refuse_wishes(context: typer.Context) -> None:
+    """Raises ``UsageError`` where one of ``Wishes`` was given, be it the default's value."""
+    for wish in fields(Wishes):
+        source = context.get_parameter_source(wish.name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{wish.name} does nothing without --sweep", "use it together with --sweep"
+            )
 
 
 def run_sweep(
@@ -47,7 +53,8 @@ def run_sweep(
     """Sweep a model on this machine.
 
     Raises ``UsageError`` for one that is not, ``MissingDependency`` without torch or transformers,
-    ``NoDevice``, ``Unreadable`` where the sheet cannot be written, ``FileError``.
+    ``NoDevice``, ``CannotRun`` where there is neither a table nor a picture, ``Unreadable`` where
+    the sheet cannot be written, ``FileError``.
     """
     if side.path is None:
         raise UsageError(
@@ -74,14 +81,23 @@ def run_sweep(
         wishes.size,
     )
     with settings.output.steps("drawing") as watch:
-        return sweep(task, prober.cost().device, wishes.dtype.value, watch)
+        made = sweep(task, prober.cost().device, wishes.dtype.value, watch)
+    if not made.encoders and made.sheet is None:
+        raise CannotRun(
+            f"nothing of {shown(side.name)} could be swept: "
+            + "; ".join(note.message for note in made.notices),
+            "use another copy of the model; without --sweep its text encoders are told",
+        )
+    return made
 
 
 def _sheet(settings: Context, side: Side, out: str | None) -> str:
     """Where the sheet goes: ``--out``, else below the home's ``pictures``."""
     if out is None:
         name = re.sub(r"[^\w.-]+", "_", side.name)[:60]
-        tail = side.artifact.digests.sha256[:8]
+        # What is not recorded is not hashed for a name: its place tells it from others as well.
+        place = hashlib.sha256(os.fsencode(side.path or ""))
+        tail = (side.artifact.digests.sha256 or place.hexdigest())[:8]
         return os.path.abspath(settings.home / "pictures" / f"{name}--clip-skip--{tail}.png")
     sheet = Path(out).expanduser().absolute()
     if sheet.suffix.lower() != ".png":
@@ -123,7 +139,11 @@ def document(found: Sweep) -> shapes.Json:
 
 
 def _encoder(one: SweptEncoder) -> shapes.Json:
-    return {"text_encoder": one.name, "layers": [_layer(row) for row in one.layers]}
+    return {
+        "text_encoder": one.name,
+        "prefix": one.prefix,
+        "layers": [_layer(row) for row in one.layers],
+    }
 
 
 def _layer(row: SweptLayer) -> shapes.Json:
@@ -133,6 +153,7 @@ def _layer(row: SweptLayer) -> shapes.Json:
         "cosine": row.cosine,
         "cosine_all": row.cosine_all,
         "norm": row.norm,
+        "finite": row.finite,
     }
 
 
@@ -144,7 +165,7 @@ def tell(page: Page, found: Sweep) -> None:
             [
                 str(row.clip_skip),
                 str(row.layer),
-                *map(_figure, (row.cosine, row.cosine_all)),
+                *(_figure(cosine, row, one) for cosine in (row.cosine, row.cosine_all)),
                 "not finite" if row.norm is None else f"{row.norm:.2f}",
             ]
             for row in one.layers
@@ -157,5 +178,10 @@ def tell(page: Page, found: Sweep) -> None:
         page.line(f"picture: {found.sheet}")
 
 
-def _figure(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.3f}"
+def _figure(cosine: float | None, row: SweptLayer, one: SweptEncoder) -> str:
+    """A cosine to the last layer, or why there is none."""
+    if cosine is not None:
+        return f"{cosine:.3f}"
+    if not row.finite:
+        return "not finite"
+    return "no direction" if one.layers[0].finite else "last not finite"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..registry.errors import NotFound, StoreError
-from ..registry.intake import take_in
+from ..registry.intake import look, take_in
 from ..registry.judging.sides import Side
 from ..registry.lookup import path_of, recorded
 from ..registry.naming import display_name, shown
 from ..registry.ports import Store
+from ..registry.values import Artifact, Digests
 from ..registry.walk import Found, walk
 from .context import Context
 
@@ -40,9 +42,26 @@ def taken(settings: Context, store: Store, ref: str, role: str) -> Taken:
     ``role`` is ``model`` or ``vae``: what is looked for behind a REF that leaves a choice. Raises
     ``NotFound``, ``Ambiguous``, ``FileError`` and ``SourceError``.
     """
+    return _found(settings, store, ref, role, _taken_in)
+
+
+def glanced(settings: Context, store: Store, ref: str, role: str) -> Taken:
+    """As ``taken``, but of a path that is new or changed the headers alone are read.
+
+    Nothing is recorded, and the SHA-256 of what is not recorded is empty. Raises as ``taken``.
+    """
+    return _found(settings, store, ref, role, _glanced)
+
+
+_Reading = Callable[[Context, Store, str], Artifact]
+"""What tells the content of a path that is not recorded as it is."""
+
+
+def _found(settings: Context, store: Store, ref: str, role: str, read: _Reading) -> Taken:
     path = path_of(ref)
     if path is not None:
-        return Taken(_side_at(settings, store, path))
+        known = _known_at(store, path) or read(settings, store, path)
+        return Taken(Side(display_name(path), path, known))
     try:
         return Taken(Side.of(recorded(store, ref)))
     except NotFound:
@@ -53,9 +72,10 @@ def taken(settings: Context, store: Store, ref: str, role: str) -> Taken:
     return _remote_side(settings, store, remote, role)
 
 
-def _side_at(settings: Context, store: Store, path: str) -> Side:
+def _known_at(store: Store, path: str) -> Artifact | None:
+    """What is recorded of a path that has not changed since."""
     place = store.places().get(path)
-    entry = next(walk(path), None)
+    entry = next(walk(path), None) if place is not None and place.sha256 else None
     if (
         place is not None
         and place.sha256
@@ -64,7 +84,17 @@ def _side_at(settings: Context, store: Store, path: str) -> Side:
         and entry.stamp == place.stamp
         and (recorded := store.by_sha256(place.sha256))
     ):
-        return Side(display_name(path), path, recorded.artifact)
+        return recorded.artifact
+    return None
+
+
+def _glanced(_settings: Context, _store: Store, path: str) -> Artifact:
+    identity, size, _ = look(path)
+    return Artifact(Digests(""), size, identity)
+
+
+def _taken_in(settings: Context, store: Store, path: str) -> Artifact:
+    entry = next(walk(path), None)
     with settings.output.progress("reading") as watcher:
         watcher.planned(1, entry.stamp.size if isinstance(entry, Found) else 0)
         taken = take_in(path, watcher.advanced)
@@ -73,7 +103,7 @@ def _side_at(settings: Context, store: Store, path: str) -> Side:
         settings.output.detail(f"recorded {path} as {taken.artifact.digests.sha256[:10]}")
     except StoreError as failure:
         settings.output.note(f"note: not recorded. {failure.message}")
-    return Side(display_name(path), path, taken.artifact)
+    return taken.artifact
 
 
 def warn_of_secret(settings: Context, text: str) -> None:

@@ -15,7 +15,7 @@ from ...registry.naming import shown
 from ..pictures.planes import Planes
 from .difference import Difference, difference, scores
 from .figures import Figures, Picture, figures_of, planes_of
-from .words import describe, grade
+from .words import describe, grade, kind_beside
 
 ZOOM = 4
 """The detail shows this part of the picture's sides."""
@@ -39,6 +39,8 @@ class Seen:
 
     column: Column
     figures: Figures
+    kind: str
+    """``Figures.kind``, weighed beside the first picture."""
     difference: Difference | None
     """From the first picture; None for that one, and where there is nothing to compare."""
     words: str
@@ -83,7 +85,7 @@ def compare(columns: Sequence[Column]) -> Compared:
         raise CannotRun("there is no picture to compare", "name at least one VAE")
     first = _Counted.of(columns[0])
     others = (_Counted.of(column).beside(first) for column in columns[1:])
-    seen = (_seen(columns[0], first.figures), *others)
+    seen = (_seen(columns[0], first.figures, first.figures.kind), *others)
     return Compared(seen, _most_detailed(seen))
 
 
@@ -106,22 +108,26 @@ class _Counted:
     def beside(self, first: _Counted) -> Seen:
         pair = (first.planes, self.planes, first.figures, self.figures)
         told = scores(*pair)
-        return _seen(self.column, self.figures, difference(*pair, told), told)
+        change = difference(*pair, told)
+        kind = kind_beside(self.figures, change, first.figures.kind)
+        return _seen(self.column, self.figures, kind, change, told)
 
 
 def _seen(
     column: Column,
     own: Figures,
+    kind: str,
     beside: Difference | None = None,
     told: Scores | None = None,
 ) -> Seen:
-    return Seen(column, own, beside, describe(own, beside), grade(own, beside), told)
+    words = describe(own, beside, kind)
+    return Seen(column, own, kind, beside, words, grade(own, beside, kind), told)
 
 
 def _most_detailed(seen: Sequence[Seen]) -> Box:
     """Where a window of a ``ZOOM``th of the sides holds the most of the Laplacian's energy, an
     eighth within its edges, so that what is there stands in its middle."""
-    chosen = next((one for one in seen if one.figures.kind == "fine"), seen[0])
+    chosen = next((one for one in seen if one.kind == "fine"), seen[0])
     edges = planes_of(chosen.column.picture).edges[0]
     height, width = chosen.figures.height, chosen.figures.width
     high, wide = max(1, height // ZOOM), max(1, width // ZOOM)

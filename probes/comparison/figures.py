@@ -79,8 +79,13 @@ class Figures:
         """``nan`` | ``black`` | ``flat`` | ``garbled`` | ``burnt`` | ``grey`` | ``fine``: what the
         picture is by itself. ``fine`` says that nothing of this was found, not that the picture
         shows what it should: only beside another one can that be seen."""
+        return self.kind_but("")
+
+    def kind_but(self, ruled_out: str) -> str:
+        """As ``kind``, for what is known not to be of the kind ``ruled_out``."""
         bars = limits("kinds")
-        return next((name for name, holds in KINDS if holds(self, bars)), "fine")
+        holding = (name for name, holds in KINDS if name != ruled_out and holds(self, bars))
+        return next(holding, "fine")
 
 
 def _scattered(seen: Figures, bars: Limits) -> bool:

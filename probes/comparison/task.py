@@ -133,7 +133,7 @@ def _told(seen: Seen) -> Decoded:
     return Decoded(
         name=seen.column.name,
         note=seen.column.note,
-        kind=seen.figures.kind,
+        kind=seen.kind,
         words=seen.words,
         grade=seen.grade,
         figures=_flat(seen.figures),

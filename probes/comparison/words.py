@@ -52,25 +52,46 @@ _COLOUR = _Scale("chroma_gain", "gain", "more saturated", "less saturated", "as 
 _CONTRAST = _Scale("contrast_gain", "gain", "more contrast", "less contrast", "the contrast")
 
 
-def describe(seen: Figures, difference: Difference | None = None) -> str:
+def kind_beside(seen: Figures, difference: Difference | None, first: str) -> str:
+    """``Figures.kind``, weighed beside a first picture of the kind ``first``.
+
+    A picture is not garbled where it follows a fine one: it has the first's light and dark in
+    blocks, and its detail as well where single pixels are what looks scattered, for noise over a
+    picture leaves the blocks as they are (noise of .2 and more over the test card: detail of .77
+    at most, but for fine stripes, which then are burnt; a decoder 1.4 times as vivid: .99).
+    """
+    if seen.kind != "garbled" or difference is None or first != "fine":
+        return seen.kind
+    bar = limits("words")["wrong_luma"]
+    calm = seen.smoothness >= limits("kinds")["garbled_smoothness"]
+    follows = difference.luma_correlation >= bar and (calm or difference.detail_correlation >= bar)
+    return seen.kind_but("garbled") if follows else seen.kind
+
+
+def describe(seen: Figures, difference: Difference | None = None, kind: str | None = None) -> str:
     """One line: what kind of picture it is if that is not ``fine``, and what differs from the
-    first one, the most telling first; without a difference, how colourful it is."""
-    spoilt = _spoilt(seen)
+    first one, the most telling first; without a difference, how colourful it is.
+
+    ``kind`` is that of ``kind_beside``, by default the picture's by itself.
+    """
+    kind = kind or seen.kind
+    spoilt = _spoilt(seen, kind)
     if spoilt:
         return spoilt
     bars = limits("words")
     if difference is None:
-        return ", ".join([*_lead(seen), _level(seen)])
+        return ", ".join([*_lead(seen, kind), _level(seen)])
     if difference.psnr >= bars["same_psnr"]:
         return "the same picture"
-    said = [*_lead(seen, difference), *_changes(seen, difference, bars)]
+    said = [*_lead(seen, kind, difference), *_changes(seen, kind, difference, bars)]
     return ", ".join(said) or _unsaid(difference, bars)
 
 
-def grade(seen: Figures, difference: Difference | None = None) -> str:
+def grade(seen: Figures, difference: Difference | None = None, kind: str | None = None) -> str:
     """``fault`` | ``same`` | ``look`` | ``alone``: whether the words tell of a fault, of nothing
-    that one would see, of another look, or of one picture by itself."""
-    if seen.kind != "fine":
+    that one would see, of another look, or of one picture by itself; ``kind`` as above."""
+    kind = kind or seen.kind
+    if kind != "fine":
         return "fault"
     if difference is None:
         return "alone"
@@ -78,7 +99,7 @@ def grade(seen: Figures, difference: Difference | None = None) -> str:
     stray = difference.luma_correlation < bars["wrong_luma"] or _miscoloured(difference, bars)
     if stray or _greyed(seen, difference) or _scorched(difference):
         return "fault"
-    told = difference.psnr < bars["same_psnr"] and any(_changes(seen, difference, bars))
+    told = difference.psnr < bars["same_psnr"] and any(_changes(seen, kind, difference, bars))
     return "look" if told or difference.psnr < bars["near_psnr"] else "same"
 
 
@@ -97,7 +118,7 @@ def percent(share: float) -> str:
     return "over 99 %" if 0.995 <= share < 1 else f"{share:.0%}".replace("%", " %")
 
 
-def _spoilt(seen: Figures) -> str | None:
+def _spoilt(seen: Figures, kind: str) -> str | None:
     """The words for a picture in which nothing is left to be compared."""
     says = {
         "nan": f"not finite: {_all_of(seen.non_finite, 'number')}",
@@ -105,7 +126,7 @@ def _spoilt(seen: Figures) -> str | None:
         "flat": f"one colour all over: {_name(seen)}",
         "garbled": "garbled: neighbouring places have nothing to do with each other",
     }
-    return says.get(seen.kind)
+    return says.get(kind)
 
 
 def _all_of(share: float, what: str) -> str:
@@ -119,16 +140,16 @@ def _name(seen: Figures) -> str:
     return next((name for end, name in levels if seen.brightness < end), "white")
 
 
-def _lead(seen: Figures, difference: Difference | None = None) -> Iterator[str]:
+def _lead(seen: Figures, kind: str, difference: Difference | None = None) -> Iterator[str]:
     """The kind of a picture that can still be compared."""
     if difference and _scorched(difference):
         yield f"burnt: {percent(difference.added_clipping)} more of it clipped"
-    elif seen.kind == "burnt":
+    elif kind == "burnt":
         yield f"burnt: {percent(seen.burnt)} of it has lost its shades"
     elif difference and _greyed(seen, difference):
         gain = 0.0 if _colourless(seen) else difference.chroma_gain
         yield f"grey: {min(FRACTIONS, key=lambda row: abs(row[0] - gain))[1]}"
-    elif seen.kind == "grey":
+    elif kind == "grey":
         yield "grey: little colour and little contrast"
 
 
@@ -160,7 +181,7 @@ def _miscoloured(difference: Difference, bars: Limits) -> bool:
     return wrong and difference.luma_gain >= bars["faint_luma"]
 
 
-def _changes(seen: Figures, difference: Difference, bars: Limits) -> Iterator[str]:
+def _changes(seen: Figures, kind: str, difference: Difference, bars: Limits) -> Iterator[str]:
     if difference.luma_correlation < bars["wrong_luma"]:
         yield "another picture: light and dark do not follow the first"
         return
@@ -173,7 +194,7 @@ def _changes(seen: Figures, difference: Difference, bars: Limits) -> Iterator[st
     for scale in _SCALES:
         if scale.limit != "sharpness" or not (other or grainy):
             yield from _by_degrees(scale, difference, bars)
-    said = seen.kind == "burnt" or _scorched(difference)
+    said = kind == "burnt" or _scorched(difference)
     if difference.added_clipping >= bars["clipped"] and not said:
         yield f"{percent(difference.added_clipping)} more of it clipped"
 

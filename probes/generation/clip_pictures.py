@@ -11,7 +11,7 @@ import torch
 from ...registry.errors import CannotRun
 from ...registry.measures import Scaling, VaeFile
 from ...registry.naming import shown
-from ...registry.textual.swept import SweepTask, SweptPicture
+from ...registry.textual.swept import SweepTask, SweptEncoder, SweptPicture
 from ...registry.values import Notice
 from ..comparison.compared import Column, compare
 from ..comparison.sheet import write_sheet
@@ -21,7 +21,7 @@ from ..pictures.writing import require_pillow
 from ..runners.catalog import load
 from ..shapes import prompts as shapes
 from .clip_layers import deepest
-from .defaults import recipe_for
+from .defaults import wished
 from .drawn import wider
 from .engine import Watch
 from .parts import Checkpoint, Parts
@@ -56,19 +56,20 @@ def draw_each(
     task: SweepTask,
     checkpoint: Checkpoint,
     parts: Parts,
-    depths: Sequence[int],
+    encoders: Sequence[SweptEncoder],
     device: torch.device,
     dtype: torch.dtype,
     watch: Watch | None,
 ) -> tuple[tuple[SweptPicture, ...], tuple[Notice, ...]]:
     """Draw at each clip skip with the checkpoint loaded once, and write the sheet.
 
-    ``depths`` are the layers of each text encoder. The first picture is at the usual clip skip.
+    ``encoders`` are those of ``parts``, swept. The first picture is at the usual clip skip.
     Raises ``CannotRun`` before anything is drawn where it could not be shown, else as
     ``sample_all``, ``load`` and ``write_sheet`` do.
     """
     require_pillow("a sheet of pictures")
     vae, scaling = _decodable(task)
+    depths = [len(encoder.layers) for encoder in encoders]
     skips = _skips(task, checkpoint, parts, depths, device)
     decoder = load(vae, device, torch.float32, ("decoder",))
     recipes = tuple(skip.recipe for skip in skips)
@@ -81,10 +82,10 @@ def draw_each(
     compared = compare(columns)
     write_sheet(task.sheet, compared, list(_captions(task, parts, drawn[0])))
     pictures = tuple(
-        SweptPicture(skip.count, seen.words, seen.figures.kind)
+        SweptPicture(skip.count, seen.words, seen.kind)
         for skip, seen in zip(skips, compared.columns, strict=True)
     )
-    return pictures, tuple(_notices(skips, drawn))
+    return pictures, tuple(_notices(skips, drawn, encoders, parts.xl))
 
 
 def _decodable(task: SweepTask) -> tuple[VaeFile, Scaling]:
@@ -105,9 +106,7 @@ def _skips(
     device: torch.device,
 ) -> list[_Skip]:
     """What can be drawn at, from the usual clip skip on: the one that diffusers counts as 0."""
-    recipe = recipe_for(checkpoint, device, task.seed)
-    side = task.size or recipe.width
-    recipe = replace(recipe, steps=task.steps or recipe.steps, width=side, height=side)
+    recipe = wished(checkpoint, device, task.seed, task.steps, task.size)
     usual_back = 2 if parts.xl else 1
     usual = deepest(parts.texts[0].architecture, depths[0]) - depths[0] + usual_back
     return [
@@ -169,23 +168,43 @@ def _depths(skip: _Skip, depths: Sequence[int]) -> str:
 
 def _captions(task: SweepTask, parts: Parts, drawn: Sampled) -> Iterator[str]:
     recipe = drawn.recipe
+    steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
     yield f"{task.checkpoint.name}: what clip skip does to a prompt"
     yield (
-        f'"{recipe.text}", seed {recipe.seed}, {recipe.steps} steps, guidance {recipe.guidance:g},'
+        f'"{recipe.text}", seed {recipe.seed}, {steps}, guidance {recipe.guidance:g},'
         f" {recipe.width} x {recipe.height} px, {drawn.device} in {drawn.dtype}"
     )
     if parts.vocabulary == shapes.VOCABULARY:
         yield TRAINED_IN
 
 
-def _notices(skips: Sequence[_Skip], drawn: Sequence[Sampled]) -> Iterator[Notice]:
+def _notices(
+    skips: Sequence[_Skip],
+    drawn: Sequence[Sampled],
+    encoders: Sequence[SweptEncoder],
+    xl: bool,
+) -> Iterator[Notice]:
     """What was done otherwise than asked, and drawings that failed in every float type."""
     for note in dict.fromkeys(note for one in drawn for note in one.notes):
         yield Notice("drawn_otherwise", note)
     for skip, one in zip(skips, drawn, strict=True):
         if one.failed_at:
+            blamed = _unreadable(skip, encoders, xl)
             message = (
-                f"at clip skip {skip.count} the denoiser gave numbers that are not finite from"
+                f"at clip skip {skip.count} there is no picture: what {blamed} made of the prompt"
+                " is not finite"
+                if blamed
+                else f"at clip skip {skip.count} the denoiser gave numbers that are not finite from"
                 f" step {one.failed_at} on, in {one.dtype}"
             )
             yield Notice("not_finite", message)
+
+
+def _unreadable(skip: _Skip, encoders: Sequence[SweptEncoder], xl: bool) -> str:
+    """The text encoders whose share of the prompt is not finite, by name; empty where all are.
+
+    SDXL's denoiser is given the last encoder's pooled text too, which is of its last layer.
+    """
+    read = [(one, one.layers[skip.back - 1]) for one in encoders]
+    read += [(encoders[-1], encoders[-1].layers[0])] if xl else []
+    return " and ".join(dict.fromkeys(one.name for one, layer in read if not layer.finite))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ...registry.errors import CannotRun, MissingDependency, OutOfMemory
 from ...registry.textual.swept import Sweep, SweepTask, SweptEncoder
 from ...registry.values import Notice
 from ..device import choose_device
 from ..shapes import prompts as shapes
-from .clip_layers import swept
+from .clip_layers import names_of, swept
 from .clip_pictures import draw_each
 from .defaults import sampling_dtype
 from .encoded import layers
@@ -29,17 +30,17 @@ def sweep(task: SweepTask, device: str, dtype: str, watch: Watch | None = None) 
     float_type = sampling_dtype(dtype, place)
     told = task.checkpoint
     checkpoint = Checkpoint(told.name, told.path, told.identity)
-    texts, parts, why = _texts(checkpoint)
-    text, ids = _prompt(texts)
-    encoders, notices = _encoders(checkpoint, texts, parts, ids)
+    found = _texts(checkpoint)
+    parts = found.parts
+    text, ids = _prompt(found.texts)
+    encoders, notices = _encoders(checkpoint, found, ids)
     made = Sweep(text, encoders, notices=notices)
     try:
         if parts is None:
-            raise CannotRun(why)
+            raise CannotRun(found.why)
         if len(encoders) < len(parts.texts):
             raise CannotRun("not all of its text encoders can be run")
-        depths = [len(encoder.layers) for encoder in encoders]
-        drawn = draw_each(task, checkpoint, parts, depths, place, float_type, watch)
+        drawn = draw_each(task, checkpoint, parts, encoders, place, float_type, watch)
     except (CannotRun, MissingDependency, OutOfMemory) as failure:
         code = "no_pictures" if isinstance(failure, CannotRun) else failure.code
         notice = Notice(code, f"no pictures were drawn: {failure.message}")
@@ -48,17 +49,25 @@ def sweep(task: SweepTask, device: str, dtype: str, watch: Watch | None = None) 
     return replace(made, pictures=pictures, sheet=task.sheet, notices=(*notices, *further))
 
 
-def _texts(checkpoint: Checkpoint) -> tuple[tuple[Part, ...], Parts | None, str]:
-    """The text encoders, what draws with them, and why nothing does where that is None."""
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """The text encoders of CLIP's kind that can be run, as far as configs tell."""
+
+    texts: tuple[Part, ...]
+    troubles: tuple[str, ...] = ()
+    """Why others cannot be."""
+    parts: Parts | None = None
+    """What draws with them."""
+    why: str = ""
+    """Why nothing does, where that is None."""
+
+
+def _texts(checkpoint: Checkpoint) -> _Texts:
     try:
         parts = parts_of(checkpoint)
-        return parts.texts, parts, ""
+        return _Texts(parts.texts, parts=parts)
     except CannotRun as failure:
-        why = failure.message
-    try:
-        return clip_texts_of(checkpoint), None, why
-    except CannotRun:
-        return (), None, why
+        return _Texts(*clip_texts_of(checkpoint), why=failure.message)
 
 
 def _prompt(texts: tuple[Part, ...]) -> tuple[str, tuple[int, ...]]:
@@ -70,21 +79,41 @@ def _prompt(texts: tuple[Part, ...]) -> tuple[str, tuple[int, ...]]:
 
 
 def _encoders(
-    checkpoint: Checkpoint, texts: tuple[Part, ...], parts: Parts | None, ids: tuple[int, ...]
+    checkpoint: Checkpoint, found: _Texts, ids: tuple[int, ...]
 ) -> tuple[tuple[SweptEncoder, ...], tuple[Notice, ...]]:
     """Each text encoder that can be run, swept; why the others were not."""
-    found: list[SweptEncoder] = []
-    notices: list[Notice] = []
-    for part in texts:
+    made: list[SweptEncoder] = []
+    notices = [Notice("not_swept", trouble) for trouble in found.troubles]
+    xl = found.parts is not None and found.parts.xl
+    names = names_of([part.architecture for part in found.texts])
+    for part, name in zip(found.texts, names, strict=True):
         try:
-            (seen,) = layers(checkpoint, ids, (part,), xl=parts is not None and parts.xl)
+            (seen,) = layers(checkpoint, ids, (part,), xl)
         except (CannotRun, OutOfMemory) as failure:
-            notices.append(Notice("not_swept", failure.message))
+            notices.append(Notice("not_swept", f"{name} was not swept: {failure.message}"))
             continue
-        found.append(swept(seen, ids))
-        if any(layer.norm is None for layer in found[-1].layers):
-            message = f"{found[-1].name} gives numbers that are not finite: its weights are damaged"
-            notices.append(Notice("not_finite", message))
-    if not texts:
+        made.append(swept(seen, ids, name))
+        notices.extend(_unsound(made[-1]))
+    if not found.texts and not found.troubles:
         notices.append(Notice("not_swept", "there is no text encoder of CLIP's kind to sweep"))
-    return tuple(found), tuple(notices)
+    return tuple(made), tuple(notices)
+
+
+def _unsound(encoder: SweptEncoder) -> Iterator[Notice]:
+    """Layers that give no embedding, by their numbers."""
+    tests = (
+        ("not_finite", "numbers that are not finite", lambda row: not row.finite),
+        ("all_zero", "nothing but zeros", lambda row: row.finite and row.norm == 0),
+    )
+    whole = len(encoder.layers)
+    for code, what, holds in tests:
+        wrong = sorted(row.layer for row in encoder.layers if holds(row))
+        if wrong:
+            which = "every layer" if len(wrong) == whole else f"layer {_listed(wrong)} of {whole}"
+            message = f"{encoder.name} gives {what} at {which}: its weights are damaged"
+            yield Notice(code, message)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ...registry.errors import CannotRun
+from ...registry.naming import shown
 from ..device import choose_dtype
 from ..shapes import prompts as shapes
-from .parts import Checkpoint, has_unet, parts_of
-from .recipes import SMALLEST, WORDS, Recipe, framed
+from .parts import INSTEAD, Checkpoint, has_unet, parts_of
+from .recipes import MULTIPLE, SMALLEST, WORDS, Recipe, drawable, framed
 from .whole import whole_of
 
 
@@ -46,6 +48,32 @@ def recipe_for(checkpoint: Checkpoint, device: torch.device, seed: int = 0) -> R
         ids, none = shapes.ids("red", "circle"), shapes.empty_ids()
         return replace(recipe, ids=ids, negative_ids=none, text="a red circle")
     return _recipe(STYLES["xl" if parts.xl else "plain"], parts.side, device, seed)
+
+
+def wished(
+    checkpoint: Checkpoint,
+    device: torch.device,
+    seed: int,
+    steps: int | None,
+    size: int | None,
+    clip_skip: int | None = None,
+) -> Recipe:
+    """The default recipe with a user's wishes over it; None leaves a figure as it is.
+
+    Raises as ``recipe_for``, and ``CannotRun`` where the checkpoint's own size cannot be drawn:
+    nobody asked for that one.
+    """
+    recipe = recipe_for(checkpoint, device, seed)
+    side = recipe.width if size is None else size
+    if size is None and not drawable(side):
+        raise CannotRun(
+            f"the config of {shown(checkpoint.name)} speaks of pictures of {side} x {side} pixels, "
+            "which cannot be drawn",
+            f"use --size with a multiple of {MULTIPLE}; {INSTEAD}",
+        )
+    steps = recipe.steps if steps is None else steps
+    clip_skip = recipe.clip_skip if clip_skip is None else clip_skip
+    return replace(recipe, steps=steps, width=side, height=side, clip_skip=clip_skip)
 
 
 def _recipe(style: Style, side: int, device: torch.device, seed: int) -> Recipe:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import torch
 
 from ...registry.drawing import Drawing, DrawTask
 from ...registry.errors import OutOfMemory, UsageError
 from ...registry.naming import shown
-from .defaults import STYLES, recipe_for, sampling_dtype
+from ..pictures.writing import require_place
+from .defaults import STYLES, sampling_dtype, wished
 from .engine import Watch
-from .kept import keep, recalled
+from .kept import KEPT, keep, recalled
 from .parts import Checkpoint, has_unet
 from .recipes import SMALLEST, WORDS, Recipe
 from .sampling import Sampled, sample
@@ -32,7 +31,7 @@ def draw(task: DrawTask, device: torch.device, asked: str, watch: Watch | None =
     half precision are not finite, they are drawn again in a wider type, and ``overflowed`` says
     so; latents that no type keeps finite are kept as they are, ``finite`` False. A drawing that is
     looked up needs neither diffusers nor the checkpoint's file. Raises as ``sample`` does,
-    ``NoSpace`` and ``Unreadable`` where it cannot be kept.
+    ``NoSpace`` and ``Unreadable`` where it cannot be kept, as far as possible before it is drawn.
     """
     dtype = sampling_dtype(asked, device)
     path = place_of(task, device, dtype)
@@ -70,6 +69,7 @@ def _drawn(
     told = task.checkpoint
     checkpoint = Checkpoint(told.name, told.path, told.identity)
     recipe = _recipe(task, checkpoint, device)
+    require_place(path, *KEPT)
     tried = tuple(_attempts(checkpoint, recipe, device, dtype, watch))
     drawing = _drawing(path, tried)
     keep(path, tried[-1].latents, drawing)
@@ -83,14 +83,7 @@ def _recipe(task: DrawTask, checkpoint: Checkpoint, device: torch.device) -> Rec
             f"{shown(checkpoint.name)} reads prompts in another way than by one of CLIP's layers",
             "leave the clip skip away",
         )
-    wishes: dict[str, Any] = {
-        "steps": task.steps,
-        "width": task.size,
-        "height": task.size,
-        "clip_skip": task.clip_skip,
-    }
-    given = {name: value for name, value in wishes.items() if value is not None}
-    return replace(recipe_for(checkpoint, device, task.seed), **given)
+    return wished(checkpoint, device, task.seed, task.steps, task.size, task.clip_skip)
 
 
 def _attempts(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ...registry.errors import UsageError
+from ...registry.errors import CannotRun, UsageError
 from ...registry.naming import shown
 from .engine import fitting, libraries, room_for
 from .networks import load_text_encoder
-from .parts import Checkpoint, Part, Parts, number, parts_of
+from .parts import INSTEAD, Checkpoint, Part, Parts, number, parts_of
 from .recipes import LENGTH, VOCABULARY, Recipe, padded
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ class Layers:
     states: tuple[NDArray[np.float32], ...]
     """[tokens, width] each: the embeddings of the tokens, then every layer; the last one last.
     Clip skip k of diffusers takes the one k (SDXL: k + 1) before the last."""
+    prefix: str = ""
+    """As in ``Part``."""
+    tensors: int = 0
+    """How many the network has."""
+    spoilt: tuple[str, ...] = ()
+    """Names of those with numbers that are not finite."""
+    zero: tuple[str, ...] = ()
+    """Names of matrices that hold nothing but zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ def layers(
 
     By default the encoders that draw; others are given as ``texts``, with whether they are used
     as SDXL uses its own. Draws nothing, so diffusers is needed for open_clip's names alone. Raises
-    ``UsageError`` for ids that the encoder does not know, else as ``parts_of`` and
+    ``CannotRun`` for an encoder that does not know the ids, else as ``parts_of`` and
     ``load_text_encoder`` do.
     """
     if texts is None:
@@ -67,12 +75,21 @@ def layers(
         room_for("the text encoder", _CPU, _HINT),
     ):
         return tuple(
-            Layers(
-                part.architecture,
-                tuple(state[0].numpy() for state in _seen(network, ids, part, xl).states),
-            )
-            for part, network in _loaded(checkpoint, texts)
+            _layers(network, ids, part, xl) for part, network in _loaded(checkpoint, texts)
         )
+
+
+def _layers(network: nn.Module, ids: tuple[int, ...], part: Part, xl: bool) -> Layers:
+    states = tuple(state[0].numpy() for state in _seen(network, ids, part, xl).states)
+    weights = dict(network.named_parameters())
+    return Layers(
+        part.architecture,
+        states,
+        part.prefix,
+        len(weights),
+        tuple(name for name, it in weights.items() if not bool(torch.isfinite(it).all())),
+        tuple(name for name, it in weights.items() if it.dim() > 1 and not bool(it.any())),
+    )
 
 
 def encode(
@@ -107,8 +124,10 @@ def _prompt(network: nn.Module, ids: tuple[int, ...], skip: int, part: Part, xl:
     """One encoder's share of a prompt at a clip skip, which SDXL counts from the last but one."""
     seen = _seen(network, ids, part, xl)
     back = skip + (2 if xl else 1)
-    if skip < 0 or back > len(seen.states):
-        most = len(seen.states) - (2 if xl else 1)
+    most = len(seen.states) - (2 if xl else 1)
+    if most < 0:
+        raise CannotRun(f"{shown(part.architecture)} has too few layers to be drawn with", INSTEAD)
+    if not 0 <= skip <= most:
         raise UsageError(
             f"{shown(part.architecture)} has no layer at clip skip {skip}", f"use 0 to {most}"
         )
@@ -139,8 +158,8 @@ def _require_known(ids: tuple[int, ...], part: Part) -> None:
     words = number(part.config, "vocab_size", VOCABULARY)
     room = number(part.config, "max_position_embeddings", LENGTH)
     if not ids or len(ids) > room or not all(0 <= token < words for token in ids):
-        raise UsageError(
-            f"the prompt is not for {shown(part.architecture)}, which knows {words} tokens and "
-            f"reads {room} of them",
-            "use the default recipe of the checkpoint",
+        raise CannotRun(
+            f"{shown(part.architecture)} knows {words} tokens and reads {room} of them: no prompt "
+            "that ships is for it",
+            INSTEAD,
         )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ...registry.drawing import Drawing
-from ...registry.errors import NoSpace, NotFound, Unreadable, VaeregError
+from ...registry.errors import NotFound, Unreadable, VaeregError
 from ...registry.naming import shown
 from ...registry.weights import Weights, open_weights
+from ..pictures.writing import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     Latents = NDArray[np.float32]
 
+KEPT = ("drawing", "--home")
+"""What is kept, as messages call it, and the option that says where."""
 VERSION = 1
 """Of the file: others are not read."""
 MOST_BYTES = 256 << 20
@@ -64,7 +65,7 @@ def keep(path: str, latents: Latents, drawing: Drawing) -> None:
         _FIGURES: figures,
         _DIGEST: _digest(figures, plain),
     }
-    _write_whole(path, save({_LATENTS: plain}, metadata))
+    write_whole(path, save({_LATENTS: plain}, metadata), *KEPT)
 
 
 def load_latents(path: str) -> Latents:
@@ -134,32 +135,6 @@ def _agree(drawing: Drawing, latents: Latents) -> bool:
 
 def _digest(figures: str, latents: Latents) -> str:
     return hashlib.sha256(figures.encode("utf-8", "replace") + latents.tobytes()).hexdigest()
-
-
-def _write_whole(path: str, content: bytes) -> None:
-    partial = f"{path}.{os.getpid()}.part"
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(partial, "wb") as file:
-            file.write(content)
-        os.replace(partial, path)
-    except OSError as failure:
-        raise _unwritten(path, failure) from None
-    finally:
-        with suppress(OSError):
-            os.unlink(partial)
-
-
-def _unwritten(path: str, failure: OSError) -> VaeregError:
-    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(
-            f"the disk of {shown(path)} is full: the latents were not kept",
-            "make room, or give another folder with --home",
-        )
-    return Unreadable(
-        f"the latents cannot be kept as {shown(path)}: {failure.strerror or failure}",
-        "give a folder that you may write to with --home",
-    )
 
 
 def _damaged(path: str) -> Unreadable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,9 @@ def text_tensors(
 
 def _built(make: Callable[[], nn.Module], model: str, what: str) -> nn.Module:
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), warnings.catch_warnings():
+            # What torch thinks of odd figures is told by the tensors, which then do not fit.
+            warnings.simplefilter("ignore")
             return make().eval().requires_grad_(False)
     except MemoryError:
         raise

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ...registry.errors import CannotRun
 from ...registry.formats.local import is_folder
 from ...registry.naming import shown
+from ...registry.textual.kinds import KINDS
 from ...registry.values import Component, Identity
 from .schedules import schedule_of
 from .shipped import SHIPPED, Config, Configs, configs_of, read_configs
@@ -113,23 +114,38 @@ def parts_of(checkpoint: Checkpoint) -> Parts:
     return Parts(unet, texts, schedule, notes)
 
 
-def clip_texts_of(checkpoint: Checkpoint) -> tuple[Part, ...]:
-    """The text encoders of CLIP's kind, whatever they serve; empty where there is none.
+def clip_texts_of(checkpoint: Checkpoint) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """The text encoders of CLIP's kind, whatever they serve, and why others of it cannot be run.
 
-    Reads headers and configs alone. Raises ``CannotRun`` for a config that describes none,
-    ``NotFound`` and ``FileError``.
+    Reads headers and configs alone. Raises ``NotFound`` and ``FileError``.
     """
     folder = is_folder(checkpoint.path)
     configs = read_configs(checkpoint.path) if folder else _shipped_texts()
-    found = []
+    model, found, troubles = shown(checkpoint.name), list[Part](), list[str]()
     for component in checkpoint.identity.components:
         called = component.prefix.rstrip("/") if folder else component.architecture
         config = configs.get(called, {})
-        clip = component.role == "text_encoder" and config.get("model_type") == "clip_text_model"
-        if clip and component.tensors:
-            _require_sane(config, f"{shown(checkpoint.name)}'s config of {shown(called)}")
-            found.append(_part(component, config))
-    return tuple(found)
+        if _is_clip(component, config) and component.tensors:
+            try:
+                _require_described(config, model, called, folder)
+                found.append(_text(component, config, model))
+            except CannotRun as failure:
+                troubles.append(failure.message)
+    return tuple(found), tuple(troubles)
+
+
+def _is_clip(component: Component, config: Config) -> bool:
+    """Whether the weights or the config are those of one of CLIP's text encoders."""
+    kind = KINDS.get(component.architecture)
+    told = config.get("model_type") == "clip_text_model" or (kind is not None and kind.clip)
+    return component.role == "text_encoder" and told
+
+
+def _require_described(config: Config, model: str, called: str, folder: bool) -> None:
+    if not config:
+        lacks = "no config.json" if folder else "no config that ships"
+        raise CannotRun(f"{model}'s text encoder {shown(called)} has {lacks}, so it cannot be run")
+    _require_sane(config, f"{model}'s config of {shown(called)}")
 
 
 def _shipped_texts() -> Configs:
@@ -193,10 +209,13 @@ def _texts(
 def _text(component: Component, config: Config, model: str) -> Part:
     if config.get("model_type") != "clip_text_model":
         raise CannotRun(
-            f"{model} reads prompts with {component.architecture}; beside a UNet only CLIP's text "
-            "encoders are run",
+            f"{model} reads prompts with {component.architecture} by a config of "
+            f"{shown(str(config.get('model_type')), 40)}; only CLIP's text encoders, of "
+            "clip_text_model, are run",
             INSTEAD,
         )
+    if number(config, "num_hidden_layers", 1) < 1:
+        raise CannotRun(f"{model}'s config of a text encoder tells of no layer", INSTEAD)
     return _part(component, config)
 
 
@@ -221,6 +240,8 @@ def _require_plain(denoiser: Component, model: str) -> None:
 
 def _require_channels(unet: Config, model: str) -> None:
     ins, outs = number(unet, "in_channels", 4), number(unet, "out_channels", 4)
+    if min(ins, outs) < 1:
+        raise CannotRun(f"{model}'s config of its UNet tells of no channels", "download it again")
     if ins != outs:
         raise CannotRun(
             f"{model} does not draw from text alone: it takes {ins} channels and gives {outs}",

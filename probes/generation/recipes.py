@@ -44,6 +44,11 @@ class Recipe:
     """The prompt in words, for pipelines that bring a tokenizer."""
 
 
+def drawable(side: int) -> bool:
+    """Whether pictures of so many pixels to a side can be drawn."""
+    return MULTIPLE <= side <= LARGEST and side % MULTIPLE == 0
+
+
 def framed(*words: int) -> tuple[int, ...]:
     """Token ids of a prompt of CLIP's: begin, at most 75 words, the end up to ``LENGTH``."""
     kept = words[: LENGTH - 2]

@@ -15,7 +15,7 @@ from .by_unet import UnetEngine
 from .engine import Engine, Stepped, Watch, fitting, libraries
 from .offloading import Way, ways
 from .parts import Checkpoint, has_unet
-from .recipes import LARGEST, MOST_STEPS, MULTIPLE, Recipe
+from .recipes import LARGEST, MOST_STEPS, MULTIPLE, Recipe, drawable
 from .whole import WholeEngine
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _require_drawable(recipe: Recipe) -> None:
     if not 0 <= recipe.seed < 1 << 63:
         raise UsageError(f"{shown(str(recipe.seed), 30)} is no seed", "use 0 or a larger number")
     for side in (recipe.width, recipe.height):
-        if not MULTIPLE <= side <= LARGEST or side % MULTIPLE:
+        if not drawable(side):
             raise UsageError(
                 f"no picture of {recipe.width} x {recipe.height} pixels can be drawn",
                 f"use sides that are multiples of {MULTIPLE}, at most {LARGEST}",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 from torch import Tensor
 
-from ...registry.errors import INSTALL_PROBES, MissingDependency, Unreadable
+from ...registry.errors import INSTALL_PROBES, FileError, MissingDependency, NotFound, Unreadable
+from ...registry.formats.local import LocalFile
 from ...registry.naming import shown
 from .card import TILE
 
@@ -19,17 +23,22 @@ MOST_PIXELS = 8 * TILE * TILE
 """A user's picture is shrunk to no more pixels than the card has, so that it costs the same."""
 _LARGEST_PICTURE = 100_000_000
 """Pixels beyond which a user's picture is refused unread: it would unpack to over 700 MB."""
+_WHITES = {"F": (1,), "I": (255, 65535)}
+"""What can be white, by Pillow's name for the kind of a grey picture; 16 bits otherwise. A TIFF of
+floats or of 32 bits does not say; the first that no brightness exceeds is taken."""
+_HINT = "give a PNG, JPEG or WebP picture, or leave it out to use the test card"
 
 
 def picture(path: str) -> Tensor:
     """A user's picture as float32 [1, 3, H, W] in [-1, 1]; H and W are multiples of 128.
 
     It is turned as its EXIF data says, laid on white where transparent, cropped as little as that
-    takes and resized to at most ``MOST_PIXELS``. Raises ``Unreadable`` for a file that is no
-    picture or damaged, and for one of more than 100 million pixels.
+    takes and resized to at most ``MOST_PIXELS``. Raises ``Unreadable`` for what is not there, no
+    regular file, no picture or damaged, for numbers of which nothing says what white is, and for
+    more than 100 million pixels.
     """
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise MissingDependency(
             "reading a picture needs pillow, which is not installed",
@@ -39,20 +48,34 @@ def picture(path: str) -> Tensor:
         with warnings.catch_warnings():
             # Pillow warns of bombs a little earlier, and of oddities that do no harm.
             warnings.simplefilter("ignore")
-            with Image.open(path) as opened:
+            with _file(path) as file, Image.open(file) as opened:
                 _refuse_bombs(opened, path)
                 return _as_tensor(_fitted(opened))
     except (Unreadable, MemoryError):
         raise
+    except UnidentifiedImageError:
+        raise _unreadable(path, "it is of no format that Pillow knows") from None
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to.
         raise _unreadable(path, str(error) or type(error).__name__) from None
 
 
+@contextmanager
+def _file(path: str) -> Iterator[BinaryIO]:
+    """A regular file, opened without waiting for a pipe."""
+    if not path:
+        raise Unreadable("the path of the picture is empty", _HINT)
+    try:
+        local = LocalFile(path)
+    except NotFound:
+        raise Unreadable(f"there is no picture at {shown(path)}", _HINT) from None
+    except FileError as failure:
+        raise Unreadable(f"{failure.message}: it cannot be read as a picture", _HINT) from None
+    with local, os.fdopen(os.dup(local.descriptor), "rb") as file:
+        yield file
+
+
 def _unreadable(path: str, why: str) -> Unreadable:
-    return Unreadable(
-        f"{shown(path)} cannot be read as a picture: {shown(why)}",
-        "give a PNG, JPEG or WebP picture, or leave it out to use the test card",
-    )
+    return Unreadable(f"{shown(path)} cannot be read as a picture: {shown(why)}", _HINT)
 
 
 def _refuse_bombs(image: Image, path: str) -> None:
@@ -77,10 +100,32 @@ def _fitted(image: Image) -> Image:
 
 
 def _deep_to_8_bit(image: Image) -> Image:
-    """A 16-bit grey picture as 8 bits: ``convert`` alone would clip it to white."""
-    if not image.mode.startswith("I;16"):
+    """A grey picture of more than 8 bits as 8 bits: ``convert`` alone would clip or cut it.
+
+    Raises ``ValueError`` for numbers of which nothing says what white is.
+    """
+    if image.mode != "F" and not image.mode.startswith("I"):
         return image
-    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    white = _white_of(image)
+    # Rounded, as integers are cut by "L"; "F" is the one mode that keeps fractions till then.
+    return image.convert("F").point(lambda value: value * (255 / white) + 0.5).convert("L")
+
+
+def _white_of(image: Image) -> float:
+    """The number that stands for white in a picture of floats or of integers beyond 8 bits."""
+    import numpy as np
+
+    numbers = np.asarray(image)
+    least, most = float(numbers.min()), float(numbers.max())
+    if not (0 <= least <= most):
+        raise ValueError(f"its brightnesses go from {least:g} to {most:g}, where black is 0")
+    white = next((white for white in _WHITES.get(image.mode, (65535,)) if most <= white), None)
+    if white is None:
+        raise ValueError(
+            f"its brightnesses reach {most:g}, and nothing says which of them is white; save it "
+            "with 8 or 16 bits"
+        )
+    return white
 
 
 def _grid(width: int, height: int) -> tuple[int, int]:

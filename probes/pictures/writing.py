@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from ...registry.naming import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_LEAST_FREE = 1 << 20
+"""Bytes below which a disk counts as full: latents of 1024 pixels and 16 channels take as many."""
 
 
 def require_pillow(what: str) -> None:
@@ -37,10 +41,11 @@ def png(image: Image) -> bytes:
     return encoded.getvalue()
 
 
-def write_whole(path: str, content: bytes, what: str) -> None:
+def write_whole(path: str, content: bytes, what: str, option: str = "--out") -> None:
     """Write a file, making its folder; messages call it ``what``, such as ``comparison page``.
 
-    Raises ``NoSpace`` and ``Unreadable``; then nothing is left behind.
+    ``option`` is the one that says where it goes. Raises ``NoSpace`` and ``Unreadable``; then
+    nothing is left behind.
     """
     partial = f"{path}.{os.getpid()}.part"
     try:
@@ -50,14 +55,55 @@ def write_whole(path: str, content: bytes, what: str) -> None:
         os.replace(partial, path)
     except OSError as failure:
         if failure.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(
-                f"the disk of {shown(path)} is full: the {what} was not written",
-                "make room, or name another folder with --out",
-            ) from None
-        raise Unreadable(
-            f"the {what} {shown(path)} cannot be written: {failure.strerror or failure}",
-            "name a folder that you may write to with --out",
-        ) from None
+            raise _full(path, what, option) from None
+        why = _hindrance(path) or str(failure.strerror or failure)
+        raise _refused(path, why, what, option) from None
     finally:
         with suppress(OSError):  # Gone where it was moved into place.
             os.unlink(partial)
+
+
+def require_place(path: str, what: str, option: str = "--out") -> None:
+    """Before minutes are spent on what ``write_whole`` could not write; makes nothing.
+
+    Raises ``NoSpace`` and ``Unreadable`` as that would.
+    """
+    if why := _hindrance(path):
+        raise _refused(path, why, what, option)
+    with suppress(OSError):  # Writing will tell.
+        if shutil.disk_usage(_above(path)).free < _LEAST_FREE:
+            raise _full(path, what, option)
+
+
+def _hindrance(path: str) -> str | None:
+    """Why nothing can be written at a path, as far as that shows without trying."""
+    if os.path.isdir(path):
+        return "a folder lies there"
+    above = _above(path)
+    if not os.path.isdir(above):
+        return f"{shown(above)} is no folder"
+    if not os.access(above, os.W_OK | os.X_OK):
+        return f"there is no right to write in {shown(above)}"
+    return None
+
+
+def _above(path: str) -> str:
+    """The deepest of the folders that lead to a path which is there, be it a folder or not."""
+    above = os.path.dirname(os.path.abspath(path))
+    while not os.path.lexists(above) and above != os.path.dirname(above):
+        above = os.path.dirname(above)
+    return above
+
+
+def _full(path: str, what: str, option: str) -> NoSpace:
+    return NoSpace(
+        f"the disk of {shown(path)} is full: the {what} was not written",
+        f"make room, or name another folder with {option}",
+    )
+
+
+def _refused(path: str, why: str, what: str, option: str) -> Unreadable:
+    return Unreadable(
+        f"the {what} {shown(path)} cannot be written: {why}",
+        f"name a folder that you may write to with {option}",
+    )

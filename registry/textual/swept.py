@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..drawing import CheckpointFile
 from ..measures import Scaling, VaeFile
 from ..values import Notice
+from .values import Defect
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,14 @@ class SweptLayer:
     layer: int
     """From 1, the first."""
     cosine: float | None
-    """To the last layer that is there, the mean over the prompt's words; None: not finite."""
+    """To the last layer that is there, the mean over the prompt's words; None where one of the two
+    is not finite, or nothing but zeros, which have no direction."""
     cosine_all: float | None
     """The same over all 77 tokens, most of them padding."""
     norm: float | None
-    """Length of the embedding, the mean over the prompt's words."""
+    """Length of the embedding, the mean over the prompt's words; None where it is not finite."""
+    finite: bool = True
+    """Whether every number of the layer's output is, padding included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,12 @@ class SweptEncoder:
     """One text encoder, its last layer first."""
 
     name: str
-    """As in ``TextEncoder``."""
+    """As in ``TextEncoder``, with a number where several have the same."""
     layers: tuple[SweptLayer, ...]
+    prefix: str = ""
+    """As in ``TextEncoder``."""
+    defects: tuple[Defect, ...] = ()
+    """What its weights turned out to be when they were read."""
 
 
 @dataclass(frozen=True, slots=True)

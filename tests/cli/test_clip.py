@@ -68,11 +68,26 @@ def test_the_same_in_words(vaereg: Vaereg, merge: Path) -> None:
 
 
 def test_a_recorded_model_is_named_and_a_lost_one_told(vaereg: Vaereg, merge: Path) -> None:
-    assert vaereg("clip", "--model", merge).code == 0
+    assert vaereg("scan", merge.parent).code == 0
     assert vaereg("clip", "--model", "merge", "--json").document["advised"]["clip_skip"] == 2
     merge.unlink()
     lost = vaereg("clip", "--model", "merge", "--json")
     assert (lost.code, lost.document["error"]["code"]) == (1, "not_found")
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["new", "changed"])
+def test_a_file_that_is_not_recorded_is_not_read_whole(
+    vaereg: Vaereg, merge: Path, recorded: bool
+) -> None:
+    if recorded:
+        assert vaereg("scan", merge.parent).code == 0
+    models.padded(merge)
+    run = vaereg("clip", "--model", merge, "--json")
+    assert run.code == 0, run.out
+    (defect,) = run.document["text_encoders"][0]["defects"]
+    assert defect["code"] == "shifted_position_ids"
+    assert run.document["model"]["sha256"] is None
+    assert len(vaereg("list", "--json").document) == recorded
 
 
 def test_a_diffusers_folder(vaereg: Vaereg, tmp_path: Path) -> None:

@@ -83,6 +83,20 @@ def test_a_local_file_is_found_by_its_hash(vaereg: Vaereg, place: Place, tmp_pat
         assert not path.is_file() or KEY.encode() not in path.read_bytes()
 
 
+def test_a_file_is_hashed_only_where_no_page_is_known(
+    vaereg: Vaereg, place: Place, tmp_path: Path
+) -> None:
+    place.post(TWOS)
+    models.padded(place.path)
+    run = vaereg("clip", "--model", place.path, "--look", "--json", VAEREG_OFFLINE="1")
+    assert [note["code"] for note in run.document["warnings"]] == ["offline"]
+    assert "hashing" not in run.err
+    own = models.write(tmp_path / "own.safetensors", models.sd1(), metadata={"a": "b"})
+    first, second = (vaereg("clip", "--model", own, "--look") for _ in range(2))
+    assert "note: hashing the file" in first.err
+    assert "hashing" not in second.err, "what was hashed is recorded"
+
+
 def test_the_same_in_words(vaereg: Vaereg, place: Place) -> None:
     place.post(TWOS)
     run = vaereg("clip", "--model", place.path, "--look")
@@ -135,7 +149,7 @@ def test_the_rest_of_the_answer_stands_without_civitai(
 
 
 def test_what_uploaders_write_cannot_reach_the_terminal(vaereg: Vaereg, place: Place) -> None:
-    place.post(["\x1b[2J2", {"a": ["\x1b"]}, "9" * 4000, 10**300, *["2"] * 3])
+    place.post(["\x1b[2J2", {"a": ["\x1b"]}, "9" * 4000, 10**400, *["2"] * 3])
     run = vaereg("clip", "--model", place.path, "--look")
     assert run.code == 0
     assert "\x1b" not in run.out + run.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from tests.cli.conftest import Vaereg
+from tests.registry.textual import models
 from vaereg.probes.shapes.checkpoint import write_folder, write_single_file
 
 QUICK = ("--sweep", "--steps", "2", "--size", "64", "--device", "cpu")
@@ -32,7 +34,14 @@ def test_the_document(vaereg: Vaereg, shapes: Path, tmp_path: Path) -> None:
     (swept,) = document["sweep"]
     assert swept["text_encoder"] == document["text_encoders"][0]["name"]
     assert [row["clip_skip"] for row in swept["layers"]] == [1, 2, 3, 4]
-    assert set(swept["layers"][0]) == {"clip_skip", "layer", "cosine", "cosine_all", "norm"}
+    assert set(swept["layers"][0]) == {
+        "clip_skip",
+        "layer",
+        "cosine",
+        "cosine_all",
+        "norm",
+        "finite",
+    }
     assert [one["clip_skip"] for one in document["pictures"]] == [1, 2, 3, 4]
     assert set(document["pictures"][0]) == {"clip_skip", "words", "kind"}
     (image,) = map(Path, document["images"])
@@ -53,6 +62,16 @@ def test_the_same_in_words(vaereg: Vaereg, tmp_path: Path) -> None:
     assert sheet.exists()
 
 
+def test_a_sweep_hashes_nothing(vaereg: Vaereg, shapes: Path, tmp_path: Path) -> None:
+    models.padded(shapes)
+    run = vaereg("clip", "--model", shapes, *QUICK, "--json")
+    assert run.code == 0, run.out
+    (image,) = map(Path, run.document["images"])
+    assert image.exists()
+    assert image.name.startswith("shapes--clip-skip--")
+    assert image.stem.rpartition("--")[2]
+
+
 def test_nothing_is_run_without_the_option(vaereg: Vaereg, shapes: Path) -> None:
     assert "sweep" not in vaereg("clip", "--model", shapes, "--json").document
 
@@ -60,6 +79,10 @@ def test_nothing_is_run_without_the_option(vaereg: Vaereg, shapes: Path) -> None
 WRONG = [
     (("--out", "a.png"), 2, "--sweep"),
     (("--steps", "4"), 2, "--sweep"),
+    (("--size", "64"), 2, "--sweep"),
+    (("--seed", "0"), 2, "--sweep"),
+    (("--device", "cuda"), 2, "--sweep"),
+    (("--dtype", "auto"), 2, "--sweep"),
     (("--sweep", "--out", "a.jpg"), 2, ".png"),
     (("--sweep", "--device", "toaster"), 2, "cpu"),
     (("--sweep", "--out", "shapes.safetensors/a.png"), 1, "may write"),
@@ -73,6 +96,48 @@ def test_wrong_usage(
     run = vaereg("clip", "--model", shapes, *words, "--json")
     assert run.code == code
     assert hint in run.document["error"]["hint"]
+
+
+def test_where_nothing_can_be_swept_nothing_is_called_done(vaereg: Vaereg, tmp_path: Path) -> None:
+    folder, sheet = tmp_path / "shapes", tmp_path / "sheet.png"
+    write_folder(folder)
+    (folder / "text_encoder" / "config.json").unlink()
+    run = vaereg("clip", "--model", folder, *QUICK, "--out", sheet, "--json")
+    assert (run.code, run.document["error"]["code"]) == (1, "unsupported_format")
+    message = run.document["error"]["message"]
+    assert "text encoder text_encoder has no config.json" in message
+    assert "no pictures were drawn" in message
+    assert not sheet.exists()
+    plain = vaereg("clip", "--model", folder, "--json")
+    assert (plain.code, plain.document["text_encoders"][0]["layers"]) == (0, 4)
+
+
+def test_damaged_weights_stand_among_the_defects(vaereg: Vaereg, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    write_folder(tmp_path / "shapes")
+    weights = tmp_path / "shapes" / "text_encoder" / "model.safetensors"
+    tensors = load_file(weights)
+    next(it for name, it in tensors.items() if "layers.3.mlp.fc1.weight" in name)[0] = float("nan")
+    save_file(tensors, weights)
+    run = vaereg("clip", "--model", tmp_path / "shapes", *QUICK, "--json")
+    assert run.code == 0, run.out
+    (encoder,) = run.document["text_encoders"]
+    assert [fault["code"] for fault in encoder["defects"]] == ["weights_not_finite"]
+    words = vaereg("clip", "--model", tmp_path / "shapes", *QUICK).out
+    assert "defect of CLIP: 1 of " in words
+    first, second = [line.split() for line in words.splitlines() if line[:2] in ("1 ", "2 ")][:2]
+    assert first[2:] == ["not", "finite", "not", "finite", "not", "finite"]
+    assert second[2:6] == ["last", "not", "finite", "last"]
+
+
+def test_wrong_figures_of_a_config_do_not_write_on_stderr(vaereg: Vaereg, tmp_path: Path) -> None:
+    write_folder(tmp_path / "shapes")
+    config = tmp_path / "shapes" / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"cross_attention_dim": 0}))
+    run = vaereg("clip", "--model", tmp_path / "shapes", *QUICK, "--json")
+    assert (run.code, run.err) == (0, "")
+    assert [note["code"] for note in run.document["warnings"]] == ["no_pictures"]
 
 
 def broken(tmp_path: Path, module: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ pytest.importorskip("transformers")
 
 from tests.probes import generation_folders  # noqa: E402
 from tests.probes.generation_cases import TEXT, copied, described, rewritten  # noqa: E402
-from vaereg.probes.generation.clip_layers import deepest, swept  # noqa: E402
+from vaereg.probes.generation.clip_layers import deepest, names_of, swept  # noqa: E402
 from vaereg.probes.generation.clip_sweep import sweep  # noqa: E402
 from vaereg.probes.generation.encoded import Layers, layers  # noqa: E402
 from vaereg.probes.shapes import checkpoint, prompts  # noqa: E402
@@ -24,7 +25,9 @@ from vaereg.registry.drawing import CheckpointFile  # noqa: E402
 from vaereg.registry.errors import NoDevice, Unreadable, UsageError  # noqa: E402
 from vaereg.registry.judging.reference import file_of  # noqa: E402
 from vaereg.registry.measures import Scaling  # noqa: E402
-from vaereg.registry.textual.swept import Sweep, SweepTask  # noqa: E402
+from vaereg.registry.textual.measured import weight_defects, with_measured  # noqa: E402
+from vaereg.registry.textual.swept import Sweep, SweepTask, SweptEncoder  # noqa: E402
+from vaereg.registry.textual.values import Advice, Study, TextEncoder  # noqa: E402
 
 SCALING = Scaling(0.18215)
 
@@ -121,6 +124,18 @@ def test_sdxl_s_usual_layer_is_the_one_before_the_last(forms, tmp_path: Path) ->
     assert [picture.clip_skip for picture in made.pictures] == [2, 3]
 
 
+def test_sdxl_s_pooled_text_is_of_the_last_layer_of_all(forms, tmp_path: Path) -> None:
+    """Every layer that is read is sound, and yet no picture can be drawn."""
+    folder = generation_folders.xl(tmp_path / "xl")
+    weights = folder / "text_encoder_2" / "model.safetensors"
+    rewritten(weights, tmp_path / "spoilt.safetensors", spoiling(3, float("nan")))
+    (tmp_path / "spoilt.safetensors").replace(weights)
+    made = run(folder, tmp_path, forms["vae.safetensors"])
+    said = [note.message for note in made.notices if "no picture" in note.message]
+    assert len(said) == len(made.pictures) == 2
+    assert all(f"what {made.encoders[1].name} made" in text for text in said)
+
+
 def test_progress_counts_all_pictures_as_one(forms, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     sweep(task(forms["folder"], tmp_path / "s.png"), "cpu", "fp32", lambda *it: told.append(it))
@@ -171,25 +186,95 @@ def test_a_folder_of_another_kind_has_the_table_of_its_clip(tmp_path: Path) -> N
     assert "no_pictures" in codes(made)
 
 
-def spoilt(forms, tmp_path: Path, value: float) -> Path:
-    """One number of the first layer is no usable one."""
+TEXT_FILE = "text_encoder/model.safetensors"
+
+
+def changed(forms, tmp_path: Path, change) -> Path:
+    """The folder with its text encoder's tensors changed."""
     folder = copied(forms["folder"], tmp_path / "folder")
-    name = "text_encoder/model.safetensors"
-
-    def change(tensors) -> None:
-        key = next(key for key in tensors if "layers.0.mlp.fc1.weight" in key)
-        tensors[key][0, 0] = value
-
-    rewritten(forms["folder"] / name, folder / name, change)
+    rewritten(forms["folder"] / TEXT_FILE, folder / TEXT_FILE, change)
     return folder
 
 
-def test_numbers_that_are_not_finite_are_told(forms, tmp_path: Path) -> None:
-    made = run(spoilt(forms, tmp_path, float("nan")), tmp_path)
+def spoiling(layer: int, value: float):
+    """One number of a layer is no usable one."""
+
+    def change(tensors) -> None:
+        key = next(key for key in tensors if f"layers.{layer}.mlp.fc1.weight" in key)
+        tensors[key][0, 0] = value
+
+    return change
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_laid_at_the_text_encoder_s_door(
+    forms, tmp_path: Path, value: float
+) -> None:
+    made = run(changed(forms, tmp_path, spoiling(0, value)), tmp_path)
     (encoder,) = made.encoders
-    assert {(row.cosine, row.norm) for row in encoder.layers} == {(None, None)}
+    assert {(row.finite, row.cosine, row.norm) for row in encoder.layers} == {(False, None, None)}
     assert {picture.kind for picture in made.pictures} == {"nan"}
-    assert codes(made).count("not_finite") == 1 + len(made.pictures)
+    said = [note.message for note in made.notices]
+    assert (
+        said[0] == "CLIP gives numbers that are not finite at every layer: its weights are damaged"
+    )
+    assert len(said) == 1 + len(made.pictures)
+    assert all("what CLIP made of the prompt is not finite" in text for text in said[1:])
+    (defect,) = encoder.defects
+    assert defect.code == "weights_not_finite"
+    assert "layers.0.mlp.fc1.weight" in defect.message
+
+
+def test_layers_below_the_damage_are_told_as_sound(forms, tmp_path: Path) -> None:
+    """The last layer alone is spoilt: pictures from the one before it on are real ones."""
+    made = run(changed(forms, tmp_path, spoiling(3, float("nan"))), tmp_path)
+    (encoder,) = made.encoders
+    assert [row.finite for row in encoder.layers] == [False, True, True, True]
+    assert [row.norm is not None for row in encoder.layers] == [False, True, True, True]
+    assert [picture.kind == "nan" for picture in made.pictures] == [True, False, False, False]
+    first, second = (note.message for note in made.notices)
+    assert "at layer 4 of 4:" in first
+    assert second.startswith("at clip skip 1 there is no picture: what CLIP made")
+
+
+def test_a_denoiser_that_fails_is_told_as_such(forms, tmp_path: Path) -> None:
+    folder = copied(forms["folder"], tmp_path / "folder")
+    name = "unet/diffusion_pytorch_model.safetensors"
+
+    def change(tensors) -> None:
+        tensors["conv_out.bias"][0] = float("nan")
+
+    rewritten(forms["folder"] / name, folder / name, change)
+    made = run(folder, tmp_path)
+    assert all("the denoiser gave" in note.message for note in made.notices)
+    assert made.encoders[0].defects == ()
+
+
+def test_weights_of_nothing_but_zeros(forms, tmp_path: Path) -> None:
+    def change(tensors) -> None:
+        for tensor in tensors.values():
+            tensor.zero_()
+
+    made = run(changed(forms, tmp_path, change), tmp_path)
+    (encoder,) = made.encoders
+    assert {(row.finite, row.cosine, row.norm) for row in encoder.layers} == {(True, None, 0.0)}
+    (defect,) = encoder.defects
+    assert (defect.code, "nothing but zeros" in defect.message) == ("weights_zero", True)
+    assert "all_zero" in codes(made)
+    assert "not_finite" not in codes(made)
+
+
+def test_what_is_measured_stands_among_the_defects_of_a_study() -> None:
+    one = SweptEncoder("CLIP 2", (), "b/", tuple(weight_defects(["x"], [], 9)))
+    blank = TextEncoder("CLIP", "clip", 1, 8)
+    told = Study((replace(blank, prefix="a/"), replace(blank, prefix="b/")), Advice(None, "", None))
+    seen = with_measured(told, Sweep("", (one,))).encoders
+    assert [len(encoder.defects) for encoder in seen] == [0, 1]
+    assert seen[1].defects[0].message.startswith("1 of 9 tensors holds numbers")
+
+
+def test_text_encoders_of_one_name_are_numbered() -> None:
+    assert names_of(["clip", "clip-l", "clip"]) == ("CLIP 1", "CLIP-L", "CLIP 2")
 
 
 def test_a_damaged_text_encoder_spoils_neither_the_answer_nor_itself(forms, tmp_path: Path) -> None:
@@ -205,13 +290,53 @@ def test_a_damaged_text_encoder_spoils_neither_the_answer_nor_itself(forms, tmp_
     assert codes(made) == ["not_swept", "no_pictures"]
 
 
-@pytest.mark.parametrize("changed", [{"num_hidden_layers": 10**9}, {"hidden_size": "x"}, {"a": 1}])
-def test_a_config_that_lies(forms, tmp_path: Path, changed: dict) -> None:
+LYING: list[tuple[dict | None, str]] = [
+    ({"num_hidden_layers": 10**9}, "impossible num_hidden_layers"),
+    ({"num_hidden_layers": 0}, "tells of no layer"),
+    ({"num_hidden_layers": -2}, "tells of no layer"),
+    ({"hidden_size": "x"}, "makes no text encoder"),
+    ({"vocab_size": 70}, "shape"),
+    ({"vocab_size": 3}, "knows 3 tokens|shape"),
+    ({"model_type": "t5"}, "by a config of t5"),
+    (None, "text encoder text_encoder has no config.json"),
+]
+
+
+@pytest.mark.parametrize(("lies", "says"), LYING, ids=lambda it: str(it)[:30])
+def test_a_config_that_lies(forms, tmp_path: Path, lies: dict | None, says: str) -> None:
     folder = copied(forms["folder"], tmp_path / "folder")
     config = folder / "text_encoder" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | changed))
+    if lies is None:
+        config.unlink()
+    else:
+        config.write_text(json.dumps(json.loads(config.read_text()) | lies))
     made = run(folder, tmp_path)
-    assert bool(made.encoders) == (changed == {"a": 1})
+    assert (made.encoders, made.pictures) == ((), ())
+    assert set(codes(made)) == {"not_swept", "no_pictures"}
+    (why,) = (note.message for note in made.notices if note.code == "not_swept")
+    assert re.search(says, why)
+    assert "no text encoder of CLIP's kind" not in why
+
+
+def test_a_key_that_nobody_knows_does_no_harm(forms, tmp_path: Path) -> None:
+    folder = copied(forms["folder"], tmp_path / "folder")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"a": 1}))
+    assert run(folder, tmp_path).encoders
+
+
+@pytest.mark.parametrize("size", [10, -5, 0, 100_000])
+def test_a_size_that_nobody_asked_for_is_no_wrong_usage(forms, tmp_path: Path, size: int) -> None:
+    folder = copied(forms["folder"], tmp_path / "folder")
+    config = folder / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"sample_size": size}))
+    by_config = run(folder, tmp_path / "a", size=None)
+    if size == 100_000:  # No machine without a card draws more than 256 pixels unasked.
+        assert by_config.pictures
+    else:
+        assert codes(by_config) == ["no_pictures"]
+        assert f"pictures of {8 * size} x {8 * size} pixels" in by_config.notices[0].message
+    assert run(folder, tmp_path / "b").pictures, "a size that is asked for is drawn"
 
 
 def test_half_precision_that_overflows_is_made_good(forms, tmp_path: Path) -> None:

@@ -205,6 +205,36 @@ def test_a_first_picture_without_light_and_dark_judges_nobody() -> None:
     assert (told.difference, told.grade) == (None, "alone")
 
 
+def rough(strength: float):
+    """A lively picture: every block of 8 pixels has a colour of its own besides."""
+    blocks = np.random.default_rng(0).standard_normal((3, 16, 16)) * strength
+    return np.clip(tile() + blocks.repeat(8, 1).repeat(8, 2), 0, 1)
+
+
+def test_a_picture_that_follows_a_fine_one_is_not_garbled() -> None:
+    """By itself the vivid one of two equally rough pictures would be: it is over the limit."""
+    first = rough(0.165)
+    told = seen(lambda p: saturated(p, 1.4), first)
+    assert (figures(first).kind, told.figures.kind) == ("fine", "garbled")
+    assert (told.kind, told.grade) == ("fine", "look")
+    assert "more saturated" in told.words
+    assert "garbled" not in told.words
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_noise_and_another_order_stay_garbled_beside_a_fine_picture(number: int) -> None:
+    for change in (lambda p: p + noise(0.4), lambda p: shuffled(p, 8)):
+        told = seen(change, tile(number))
+        if told.figures.kind == "garbled":
+            assert (told.kind, told.grade) == ("garbled", "fault")
+            assert told.words.startswith("garbled")
+
+
+def test_beside_a_garbled_first_picture_a_garbled_one_is_no_better() -> None:
+    told = compare([Column("first", rough(0.3)), Column("twin", rough(0.3))]).columns
+    assert [one.kind for one in told] == ["garbled", "garbled"]
+
+
 def test_a_picture_alone_is_described() -> None:
     assert compare([Column("a", tile())]).columns[0].words == "quite colourful"
     assert compare([Column("a", saturated(tile(), 0))]).columns[0].words == "no colour"

@@ -113,5 +113,5 @@ def test_what_cannot_be_encoded(tmp_path: Path, sd1: VaeFile) -> None:
     with pytest.raises(CannotRun, match="normalisation"):
         encoded(image, sd1, tmp_path, Scaling(0.0))
     (tmp_path / "drawings").touch()
-    with pytest.raises(Unreadable, match="cannot be kept"):
+    with pytest.raises(Unreadable, match="drawings is no folder"):
         encoded(image, sd1, tmp_path)

@@ -20,7 +20,7 @@ from vaereg.probes.generation.defaults import recipe_for, sampling_dtype  # noqa
 from vaereg.probes.generation.encoded import layers  # noqa: E402
 from vaereg.probes.generation.sampling import sample, sample_all  # noqa: E402
 from vaereg.probes.shapes import checkpoint, drawing, prompts  # noqa: E402
-from vaereg.registry.errors import OutOfMemory, UsageError  # noqa: E402
+from vaereg.registry.errors import CannotRun, OutOfMemory, UsageError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,18 @@ def test_the_step_at_which_numbers_end(forms, tmp_path: Path) -> None:
         {"ids": ()},
         {"ids": (62,) + (63,) * 90},
         {"negative_ids": (-1,)},
+    ],
+)
+def test_prompts_that_a_text_encoder_cannot_read(forms, changes) -> None:
+    """Nobody types ids: where those that ship do not fit, the checkpoint is an odd one."""
+    with pytest.raises(CannotRun, match="no prompt that ships") as caught:
+        drawn(forms["folder"], **changes)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         {"clip_skip": 5},
         {"clip_skip": -1},
         {"width": 100},

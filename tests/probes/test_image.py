@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
 
 import pytest
 
+np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 Image = pytest.importorskip("PIL.Image")
 
@@ -89,6 +91,54 @@ def test_a_turned_photograph_stands_upright(tmp_path: Path) -> None:
 def test_a_16_bit_picture_is_not_white(tmp_path: Path) -> None:
     Image.new("I;16", (200, 200), 128 * 257).save(tmp_path / "deep.png")
     assert abs(float(picture(str(tmp_path / "deep.png")).mean())) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("kind", "white"), [("float32", 1.0), ("int32", 255), ("int32", 65535), ("uint16", 65535)]
+)
+def test_a_deep_grey_picture_keeps_its_shades(tmp_path: Path, kind: str, white: float) -> None:
+    """Black on the left, white on the right, grey in the middle."""
+    ramp = np.tile(np.linspace(0, white, 384), (128, 1)).astype(kind)
+    path = tmp_path / "deep.tif"
+    Image.fromarray(ramp).save(path)
+    pixels = picture(str(path))
+    assert pixels[..., 0].max() < -0.98
+    assert pixels[..., -1].min() > 0.98
+    assert abs(float(pixels.mean())) < 0.02
+
+
+@pytest.mark.parametrize("values", [(0, 200), (-1, 1), (0, float("nan")), (0, float("inf"))])
+def test_floats_of_an_unknown_white_are_refused(tmp_path: Path, values) -> None:
+    path = tmp_path / "floats.tif"
+    Image.fromarray(np.tile(np.array(values, np.float32), (128, 64))).save(path)
+    with pytest.raises(Unreadable, match=r"floats\.tif .*brightnesses"):
+        picture(str(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(Unreadable, match=r"pipe\.png is a pipe"):
+        picture(str(tmp_path / "pipe.png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("", "path of the picture is empty"), ("gone.png", r"no picture at .*gone\.png")],
+)
+def test_a_missing_picture_is_named_plainly(tmp_path: Path, name: str, says: str) -> None:
+    with pytest.raises(Unreadable, match=says) as refused:
+        picture(str(tmp_path / name) if name else "")
+    assert "Errno" not in refused.value.message
+
+
+def test_a_file_of_another_kind_is_told_without_pillow_s_words(tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("a picture of a cat")
+    with pytest.raises(Unreadable) as refused:
+        picture(str(tmp_path / "notes.png"))
+    assert refused.value.message.endswith(
+        "notes.png cannot be read as a picture: it is of no format that Pillow knows"
+    )
 
 
 def png_bomb(width: int, height: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -70,6 +69,7 @@ def _count(value: object) -> int | None:
     """A whole number of layers, as a text or a number; None for everything else."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,2}", value.strip()):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    # Numbers of any size are compared, never converted: an int may be too large for a float.
     return int(value) if value in range(1, DEEPEST + 1) else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from vaereg.registry.drawing import Drawing, Generated
-from vaereg.registry.judging.recording import says_more, recalled
+from vaereg.registry.judging.recording import recalled, says_more
 from vaereg.registry.judging.request import Picture, Request
 from vaereg.registry.judging.sides import Side
 from vaereg.registry.measures import Convention, Cost, Look, Scaling, Scores

@@ -15,6 +15,7 @@ from .context import Context
 from .feeding import Change, Told, journals, known, order_for, require_frontend, table, with_left
 
 if TYPE_CHECKING:
+    from ..registry.changes.base import Plan
     from ..registry.changes.records import Run
     from ..registry.feeding.base import Feed, Order
     from ..registry.feeding.running import Running
@@ -32,7 +33,7 @@ def apply_command(
         str | None, typer.Argument(metavar="[ID]", help="With --undo: the run, else the latest.")
     ] = None,
     frontend: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option("--frontend", metavar="NAME=ROOT", help="The frontend and its folder."),
     ] = None,
     url: Annotated[
@@ -77,18 +78,23 @@ def _feed(
     live = _running(order, feed, url)
     refused = (*feed.refused, *(live.refused if live else ()))
     plan = replace(feed.plan, kept=(*feed.plan.kept, *(live.kept if live else ())))
+    where = live.live.url if live else None
     if apply:
         with settings.store() as store, only_names_change(store):
             report = (live.carry_out if live else carry_out)(plan, journals(settings))
-        told = Told.of(order.installation, plan, report.steps, refused)
+        told = Told.of(order.installation, _reminded(plan, live), report.steps, refused)
         confirmed = tuple(live.confirmed) if live else ()
-        told = replace(told, journal=report.journal, applied=True, confirmed=confirmed)
+        told = replace(told, journal=report.journal, applied=True, confirmed=confirmed, url=where)
     else:
-        calls = (*live.calls, *live.late) if live else ()
+        calls = live.calls if live else ()
         steps = preview(replace(plan, changes=(*plan.changes, *calls)))
-        told = Told.of(order.installation, plan, steps, refused)
+        told = Told.of(order.installation, _reminded(plan, live), steps, refused)
     settings.output.answer(told.document(), told.tell)
     return told.code
+
+
+def _reminded(plan: Plan, live: Running | None) -> Plan:
+    return replace(plan, reminders=(*plan.reminders, *(live.reminders if live else ())))
 
 
 def _running(order: Order, feed: Feed, url: str | None) -> Running | None:
@@ -106,13 +112,14 @@ def _undo(settings: Context, run: str | None, url: str | None) -> int:
     from ..registry.changes.undoing import LATEST, undo
     from ..registry.changes.undoing import journals as runs
 
-    send = None
+    live = None
     if url is not None:
         from ..registry.live.catalog import connect
 
-        send = connect(url).send
+        live = connect(url)
+    told = (live.take_back, live.url) if live else (None, None)
     with settings.store() as store, only_names_change(store):
-        report = undo(journals(settings), run or LATEST, send)
+        report = undo(journals(settings), run or LATEST, *told)
     done = next(one for one in runs(journals(settings)) if one.id == report.journal)
     steps = [Change.of(step) for step in report.steps]
     found = {
@@ -147,8 +154,9 @@ def _list(settings: Context) -> int:
 
 
 def _run(one: Run) -> shapes.Json:
-    """``undone`` | ``interrupted`` | ``made``."""
+    """``undone`` | ``partly undone`` | ``interrupted`` | ``made``."""
     state = "made" if one.ended else "interrupted"
+    state = "partly undone" if one.partly_undone else state
     return {
         "id": one.id,
         "started": one.started,

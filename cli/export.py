@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..registry.errors import UsageError
+from . import shapes
 from .context import Context
 from .feeding import Known, known
 
 if TYPE_CHECKING:
-    from ..registry.feeding.base import Choice, Wanted
+    from ..registry.feeding.base import Choice, Refused, Snippet, Wanted
     from ..registry.values import Model
 
 
@@ -43,24 +45,43 @@ def export_command(
     shell: Annotated[
         Shell | None, typer.Option("--shell", help="Quote flag lines for this shell.")
     ] = None,
-) -> None:
+) -> int:
     """Print what tells a frontend which VAE each recorded checkpoint is to decode with."""
-    from ..registry.feeding.catalog import EXPORTS, feeder
+    from ..registry.feeding.base import Refused
+    from ..registry.feeding.catalog import EXPORTS, feeder, key_of
 
     settings = Context.of(context)
-    export = feeder(frontend).export
+    key, export = key_of(frontend), feeder(frontend).export
     if export is None:
-        raise UsageError(f"there is nothing to paste into {frontend}", f"known: {EXPORTS}")
+        what = f"there is nothing to paste into {key}"
+        raise UsageError(what, f"known are {', '.join(EXPORTS)}; see vaereg link")
     with settings.store() as store:
         named = known(store, models or (), vaes or ())
-    wanted, left = _wanted(named, shell)
-    snippets = export(wanted)
-    for text in left:
+    wanted, left = _wanted(named, key, shell)
+    rows = tuple(dict.fromkeys(export(wanted)))
+    snippets = [row for row in rows if not isinstance(row, Refused)]
+    refused = [row for row in rows if isinstance(row, Refused)]
+    for text in (*left, *(f"left out: {one.why}" for one in refused)):
         settings.output.note(f"note: {text}")
     if settings.output.as_json:
-        rows = [{"title": title, "text": text} for title, text in snippets]
-        settings.output.json({"frontend": frontend, "snippets": rows, "left": list(left)})
-        return
+        settings.output.json(_document(frontend, snippets, left, refused))
+    else:
+        _print(settings, snippets)
+    return int(bool(refused) and not snippets)
+
+
+def _document(
+    frontend: str, snippets: Sequence[Snippet], left: Sequence[str], refused: Sequence[Refused]
+) -> shapes.Json:
+    return {
+        "frontend": frontend,
+        "snippets": [{"title": title, "text": text} for title, text in snippets],
+        "left": list(left),
+        "refused": [{"path": one.path, "why": one.why} for one in refused],
+    }
+
+
+def _print(settings: Context, snippets: Sequence[Snippet]) -> None:
     several = len(snippets) > 1
     if not several:
         settings.output.note(f"note: {snippets[0][0] if snippets else 'there is nothing to paste'}")
@@ -68,7 +89,7 @@ def export_command(
         settings.output.lines([*([f"# {_plain(title)}"] if several else []), *text.splitlines()])
 
 
-def _wanted(named: Known, shell: Shell | None) -> tuple[Wanted, tuple[str, ...]]:
+def _wanted(named: Known, frontend: str, shell: Shell | None) -> tuple[Wanted, tuple[str, ...]]:
     """Every recorded checkpoint by its own path, or those that were named."""
     from ..registry.feeding.base import Wanted
     from ..registry.feeding.choosing import choices, fitting
@@ -84,7 +105,7 @@ def _wanted(named: Known, shell: Shell | None) -> tuple[Wanted, tuple[str, ...]]
     chosen = choices(listed, recorded, named.matrix, named.vaes, named.models)
     vaes = named.vaes or _used(chosen.choices) or fitting(chosen.choices, named.matrix)
     said = shell.value if shell else own_shell()
-    return Wanted(chosen.choices, tuple(vaes), recorded, said), chosen.left
+    return Wanted(chosen.choices, tuple(vaes), recorded, frontend, said), chosen.left
 
 
 def _used(chosen: tuple[Choice, ...]) -> list[Model]:

@@ -13,6 +13,7 @@ from ..registry.ports import Store
 from ..registry.values import Model
 from . import shapes
 from .context import Context
+from .frontends import AUTO
 from .page import Page
 
 if TYPE_CHECKING:
@@ -84,11 +85,18 @@ def journals(settings: Context) -> str:
     return str(settings.home / "changes")
 
 
-def require_frontend(text: str | None) -> str:
-    """The option's value; raises ``UsageError`` where it is missing."""
-    if not text:
-        raise UsageError("no frontend is named", "--frontend NAME=ROOT, such as a1111=/path/webui")
-    return text
+def require_frontend(given: Sequence[str] | None) -> str:
+    """The option's one value; raises ``UsageError`` where it is missing, or no single place."""
+    hint = "--frontend NAME=ROOT, such as a1111=/path/webui"
+    named = [text for text in given or () if text]
+    if not named:
+        raise UsageError("no frontend is named", hint)
+    if len(named) > 1:
+        told = ", ".join(shown(text) for text in named)
+        raise UsageError(f"one frontend at a time is fed, not {told}", "run it once for each")
+    if named[0].strip().casefold() == AUTO:
+        raise UsageError(f"{AUTO} finds frontends for scan and doctor; here one is named", hint)
+    return named[0]
 
 
 def with_left(feed: Feed, left: Sequence[str]) -> Feed:
@@ -134,6 +142,8 @@ class Told:
     applied: bool = False
     confirmed: tuple[Confirmed, ...] = ()
     """What a running frontend says of it."""
+    url: str | None = None
+    """Where it runs, without any password."""
 
     @classmethod
     def of(
@@ -193,7 +203,9 @@ class Told:
 
     def _ending(self) -> str:
         if self.journal:
-            return f"undone by: vaereg apply --undo {self.journal}"
+            told = any(one.kind == "call" and one.state != "conflict" for one in self.changes)
+            url = f" --url {self.url}" if self.url and told else ""
+            return f"undone by: vaereg apply --undo {self.journal}{url}"
         if not self.applied and any(one.state == "make" for one in self.changes):
             return "nothing was written; --apply makes these changes"
         return "nothing was written"

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def link_command(
     context: typer.Context,
     frontend: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option("--frontend", metavar="NAME=ROOT", help="The frontend and its folder."),
     ] = None,
     vaes: Annotated[

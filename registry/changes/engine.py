@@ -9,13 +9,17 @@ from datetime import UTC, datetime
 
 from ..naming import shown
 from ..transfer.addresses import without_secrets
-from . import linking, making, writing
+from . import linking, making, requests_kept, writing
 from .base import Call, Change, Link, Plan, WriteText
 from .journal import Journal, created, locked
 from .placing import Conflict
 from .reports import CONFLICT, FAILED, MADE, MAKE, SAME, Report, Send, Step
+from .requests_kept import Requests
 
 _Act = Callable[[Change, Step], Step]
+Later = Callable[[Requests], None]
+"""Makes the requests that only the answers of others tell, each kept before it is sent; raises
+nothing but what ends the whole run."""
 
 
 def preview(plan: Plan) -> list[Step]:
@@ -27,27 +31,38 @@ def preview(plan: Plan) -> list[Step]:
     return _steps(plan, lambda _, step: step.became(MAKE))
 
 
-def carry_out(plan: Plan, journal_folder: str, send: Send | None = None) -> Report:
+def carry_out(
+    plan: Plan,
+    journal_folder: str,
+    send: Send | None = None,
+    later: Later | None = None,
+    url: str = "",
+) -> Report:
     """Make every change that is no conflict, in the plan's order; the rest is told.
 
     One process at a time makes changes with a folder of journals; a second one waits. Each change
     is looked at again just before it is made. One that fails does not keep the others from being
     made, but for those that name it. Interrupted at any moment, even killed, what was made can be
-    undone. Raises ``NoSpace``, ``Unreadable`` or ``DatabaseLocked`` where the journal cannot be
-    written: then nothing more is made.
+    undone. ``later`` comes after them, in the same run; ``url`` is where a frontend is told,
+    without any password. Raises ``NoSpace``, ``Unreadable`` or ``DatabaseLocked`` where the
+    journal cannot be written: then nothing more is made.
     """
     with locked(journal_folder):
         looked = preview(plan)
-        if not any(step.outcome == MAKE for step in looked):
+        if later is None and not any(step.outcome == MAKE for step in looked):
             return Report(None, tuple(looked))
         started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        journal = created(journal_folder, plan.frontend, plan.root, started)
+        journal = created(journal_folder, plan.frontend, plan.root, started, url)
         try:
             steps = _steps(plan, lambda change, step: _made(change, step, journal, send))
+            if later is not None:
+                requests = Requests(journal)
+                later(requests)
+                steps += requests.steps
             journal.ended()
         finally:
             journal.close()
-    return Report(journal.id, tuple(steps))
+    return Report(journal.id if journal.begun else None, tuple(steps))
 
 
 def _steps(plan: Plan, act: _Act) -> list[Step]:
@@ -123,10 +138,10 @@ def _made(change: Change, step: Step, journal: Journal, send: Send | None) -> St
             case WriteText():
                 making.write(change, journal)
             case Call():
-                making.call(change, journal, send)
+                requests_kept.call(change, journal, send)
         return step.became(MADE)
     except OSError as failure:
         why = failure.strerror or type(failure).__name__
         return step.became(FAILED, f"{shown(step.path)} could not be made: {why}")
-    except making.NotSent as failure:
+    except requests_kept.NotSent as failure:
         return step.became(FAILED, str(failure))

@@ -2,8 +2,9 @@
 
 A folder ``0001``, ``0002`` ... for each run, with ``journal.jsonl`` and the texts that were
 replaced. Every line is one JSON object: ``run`` (once, first), ``begin`` (step, kind and what is
-about to be made; a later one for the same step takes its place), ``done``, ``undone``, ``ended``.
-A line that a crash cut short tells of nothing: no step is made before its line is on the disk.
+about to be made; a later one for the same step takes its place), ``done``, ``undone``, ``ended``,
+``tried`` (of undoing it, only requests are left). A line that a crash cut short tells of nothing:
+no step is made before its line is on the disk.
 """
 
 from __future__ import annotations
@@ -38,9 +39,15 @@ class Journal:
             self._file = FileIO(os.path.join(self.folder, _FILE), "a+")
             self._forget_cut_line()
 
-    def start(self, frontend: str, root: str, started: str) -> None:
-        """The first line of a new run."""
-        self._append({"run": 1, "frontend": frontend, "root": root, "started": started})
+    @property
+    def begun(self) -> bool:
+        """Whether anything was about to be made."""
+        return self._next > 0
+
+    def start(self, frontend: str, root: str, started: str, url: str = "") -> None:
+        """The first line of a new run; ``url`` where a running frontend is told."""
+        head = {"run": 1, "frontend": frontend, "root": root, "started": started}
+        self._append(head | ({"url": url} if url else {}))
         with _told(self.folder):
             sync_folder(self.folder)
             sync_folder(os.path.dirname(self.folder))
@@ -63,6 +70,10 @@ class Journal:
     def ended(self) -> None:
         """The run went to its end."""
         self._append({"ended": True})
+
+    def tried(self) -> None:
+        """Only requests are left to be taken back, for which no running frontend was at hand."""
+        self._append({"tried": True})
 
     def undone_all(self) -> None:
         """The whole run was undone."""
@@ -127,14 +138,14 @@ def locked(folder: str) -> Iterator[None]:
         lock.release()
 
 
-def created(folder: str, frontend: str, root: str, started: str) -> Journal:
+def created(folder: str, frontend: str, root: str, started: str, url: str = "") -> Journal:
     """A new journal, its first line on the disk; the caller holds the lock."""
     with _told(folder):
         name = f"{max(map(int, _numbers(folder)), default=0) + 1:04}"
         os.mkdir(os.path.join(folder, name), mode=0o700)
     journal = Journal(folder, name)
     try:
-        journal.start(frontend, root, started)
+        journal.start(frontend, root, started, url)
     except BaseException:
         journal.close()
         raise

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import chain, count
 
+from ..errors import UsageError
 from ..naming import MODEL_SUFFIXES, shown
 from ..transfer.file_names import beside, clean_folder_name, clean_name
 from .base import Link
@@ -151,16 +152,19 @@ def free_name(
     Lower case and compared without case: frontends key models on the bare name, and a folder may
     come to lie on Windows. The first of the wishes that is free (see ``wishes``), else the last
     with a number; the extension stays. A name under which ``source`` lies there already is free.
-    Raises ``UsageError`` where no wish holds anything that could name a file.
+    Raises ``UsageError`` where there is no wish, or one that holds nothing to name a file by.
     """
-    names = [_fit(wish) for wish in ([wanted] if isinstance(wanted, str) else wanted)]
-    used = {_folded(name) for name in taken}
-    lying = {_folded(entry): os.path.join(folder, entry) for entry in _entries(folder)}
+    names = [fitted(wish) for wish in ([wanted] if isinstance(wanted, str) else wanted)]
+    if not names:
+        what = f"no name is left for {shown(source)} in" if source else "no name is left in"
+        raise UsageError(f"{what} {shown(folder)}", "give the model another name")
+    used = {folded(name) for name in taken}
+    lying = {folded(entry): os.path.join(folder, entry) for entry in _entries(folder)}
 
     def free(name: str) -> bool:
-        there = lying.get(_folded(name))
+        there = lying.get(folded(name))
         shown_there = there is None or (source is not None and shows(Link(source, there, _ANY)))
-        return _folded(name) not in used and shown_there
+        return folded(name) not in used and shown_there
 
     numbered = (beside(names[-1], str(number)) for number in count(2))
     return next(name for name in chain(names, numbered) if free(name))
@@ -172,12 +176,17 @@ def wishes(name: str, family: str | None, sha256: str) -> tuple[str, ...]:
     return (name, *fuller, beside(name, sha256[:8]))
 
 
-def _fit(name: str) -> str:
+def fitted(name: str) -> str:
+    """A wish as it becomes a name: cleaned of what some disk cannot hold, in lower case.
+
+    Raises ``UsageError`` where nothing is left.
+    """
     clean = clean_name if name.lower().endswith(MODEL_SUFFIXES) else clean_folder_name
     return clean(name, "model").casefold()
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A name to be compared: two that some disk takes for one are alike."""
     return unicodedata.normalize("NFC", name.casefold())
 
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from ..errors import VaeregError
 from ..naming import shown
-from ..transfer.addresses import without_secrets
 from . import linking, writing
-from .base import Call, Link, WriteText
+from .base import Link, WriteText
 from .journal import Journal
 from .placing import Conflict, missing_folders, part_of
-from .records import Folder, Linked, Sent, Written
-from .reports import Send
-
-
-class NotSent(Exception):
-    """A request was not taken; the text is a sentence that says why."""
+from .records import Folder, Linked, Written
 
 
 def link(wanted: Link, journal: Journal) -> str:
@@ -71,18 +63,6 @@ def write(change: WriteText, journal: Journal) -> None:
     journal.done(number)
 
 
-def call(change: Call, journal: Journal, send: Send | None) -> None:
-    """Send a request. Raises ``NotSent`` where it was not taken."""
-    if send is None:
-        raise NotSent("no running frontend is known to send this to")
-    number = journal.begin(_kept(change))
-    try:
-        send(change.method, change.url, change.body)
-    except VaeregError as failure:
-        raise NotSent(failure.message) from failure
-    journal.done(number)
-
-
 def _make_folders(path: str, journal: Journal) -> None:
     for folder in missing_folders(path):
         number = journal.begin(Folder(folder))
@@ -103,28 +83,4 @@ def _backed_up(record: Written, before: bytes, journal: Journal) -> Written:
         old_digest=writing.digest(before),
         mode=stat.S_IMODE(there.st_mode),
         mtime_ns=there.st_mtime_ns,
-    )
-
-
-def _kept(change: Call) -> Sent:
-    """What the journal keeps: the request that takes it back, without any password."""
-    path = without_secrets(change.url)
-    if change.undo is None:
-        return Sent(path)
-    method, url, body = change.undo
-    return Sent(path, method, _without_passwords(url), body)
-
-
-_SECRET = ("token", "password", "secret", "auth", "api_key", "apikey")
-
-
-def _without_passwords(url: str) -> str:
-    parts = urlsplit(url)
-    query = [
-        (name, value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        if not any(word in name.lower() for word in _SECRET)
-    ]
-    return urlunsplit(
-        (parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query), "")
     )

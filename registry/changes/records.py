@@ -63,6 +63,8 @@ class Sent:
     url: str = ""
     body: object = None
     """Of the request that takes it back; no method where nothing does."""
+    sets: object = None
+    """What was sent: only what still says so is taken back."""
 
 
 Record: TypeAlias = Folder | Linked | Written | Sent
@@ -95,6 +97,15 @@ class Run:
     ended: bool
     """False where it was interrupted."""
     undone: bool
+    url: str = ""
+    """Of the running frontend that was told, without any password."""
+    tried: bool = False
+    """Whether all is taken back but requests for which no running frontend was at hand."""
+
+    @property
+    def partly_undone(self) -> bool:
+        """Whether something was taken back, and something not."""
+        return bool(self.open) and any(step.undone for step in self.steps)
 
     @property
     def open(self) -> tuple[Recorded, ...]:
@@ -114,7 +125,7 @@ def _run(id: str, lines: list[Any]) -> Run:
     head, *rest = lines
     records: dict[int, Record] = {}
     done: dict[int, str | None] = {}
-    marks: dict[str, set[object]] = {"undone": set(), "ended": set()}
+    marks: dict[str, set[object]] = {"undone": set(), "ended": set(), "tried": set()}
     for line in rest:
         if "begin" in line:
             begun = int(line.pop("begin"))
@@ -130,7 +141,8 @@ def _run(id: str, lines: list[Any]) -> Run:
     )
     frontend, root, started = (str(head[word]) for word in ("frontend", "root", "started"))
     undone = "all" in marks["undone"]
-    return Run(id, frontend, root, started, steps, bool(marks["ended"]), undone)
+    ended, tried = bool(marks["ended"]), bool(marks["tried"])
+    return Run(id, frontend, root, started, steps, ended, undone, str(head.get("url", "")), tried)
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {

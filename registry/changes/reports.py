@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from .records import Sent
+
 MAKE, SAME, CONFLICT = "make", "same", "conflict"
 MADE, FAILED = "made", "failed"
 UNDONE, LEFT, GONE = "undone", "left", "gone"
@@ -12,6 +14,14 @@ UNDONE, LEFT, GONE = "undone", "left", "gone"
 Send = Callable[[str, str, object], None]
 """Sends a request to a running frontend: method, URL, body. Raises ``VaeregError`` where it was
 not taken. It knows the user's password or token itself: neither is ever written down here."""
+TakeBack = Callable[[Sent], bool]
+"""Takes a request back in a running frontend, looks before whether it is still as it was left and
+after whether it is as it was; False where nothing is left to take back. Raises ``Left``, and
+``VaeregError`` where it could not be done."""
+
+
+class Left(Exception):
+    """Something stays as it is, for it is the user's by now; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,18 @@ modules/extra_networks.py and modules/ui_extra_networks_user_metadata.py (``<ste
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..frontends.base import Installation, flag
 from ..frontends.choosing import AUTOMATICALLY, METADATA_SINCE, OVERRIDES, release
 from ..naming import shown
-from .base import Choice, Feed, Feeder, Order, Snippet, Wanted
+from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft, linked
 from .choosing import pinned, unmet, vae_name
+from .pasting import named
 from .shelf import Accepts, Shelf
-from .texts import beside, payload, with_keys
+from .sidecars import for_all, pasted
+from .texts import payload, with_keys
 from .webui import STOPPED, set_option, settings_file, with_options
 
 ACCEPTS = {
@@ -45,10 +46,9 @@ def apply(order: Order) -> Feed:
         return _without_metadata(draft, shelf)
     settled = _unlocked(draft)
     wanted, draft.kept = unmet(draft.order, settled)
-    for choice in wanted:
+    for path, choice in for_all(draft, wanted):
         found = shelf.put(choice.vae) if choice.vae else None
         if choice.vae is None or found is not None:
-            path = beside(choice.listed.path, ".json")
             why = f"{shown(choice.listed.name)} decodes with {vae_name(choice)}"
             draft.take(with_keys(path, {"vae": found.name if found else _BAKED}, why))
     forced = flag(place, "--vae-path")
@@ -62,14 +62,23 @@ def apply(order: Order) -> Feed:
     return draft.feed([shelf])
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> Iterator[Snippet | Refused]:
     """The setting for /sdapi/v1/options, and the metadata for each checkpoint."""
-    title = "POST /sdapi/v1/options, or in config.json: per-checkpoint choices count"
-    rows = [(title, payload({**_AUTOMATIC, OVERRIDES: False}))]
-    for choice in wanted.choices:
-        name = os.path.basename(choice.vae.path or choice.vae.name) if choice.vae else _BAKED
-        rows.append((beside(choice.listed.path, ".json"), payload({"vae": name})))
-    return tuple(rows)
+    names: dict[str, str] = {}
+    for one in named(wanted, ACCEPTS[wanted.frontend], _BAKED):
+        if isinstance(one, Refused):
+            yield one
+        else:
+            names[one[0].listed.path] = one[1]
+    ready = [choice for choice in wanted.choices if choice.listed.path in names]
+    if ready:
+        title = "POST /sdapi/v1/options, or in config.json: per-checkpoint choices count"
+        yield title, payload({**_AUTOMATIC, OVERRIDES: False})
+    for found in pasted(wanted, ready):
+        if isinstance(found, Refused):
+            yield found
+        else:
+            yield found[0], payload({"vae": names[found[1].listed.path]})
 
 
 FEEDER = Feeder(export, link, apply)

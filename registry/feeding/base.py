@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -80,6 +80,8 @@ class Wanted:
     choices: tuple[Choice, ...]
     vaes: tuple[Model, ...]
     recorded: Recorded
+    frontend: str
+    """Its name in ``catalog.FEEDERS``."""
     shell: str = "posix"
     """``posix`` | ``windows``: how words of a command line are quoted."""
 
@@ -88,8 +90,8 @@ class Wanted:
 class Feeder:
     """One kind of frontend; its module has one object ``FEEDER``, listed in ``catalog``."""
 
-    export: Callable[[Wanted], tuple[Snippet, ...]] | None = None
-    """What to paste: nothing is read or written."""
+    export: Callable[[Wanted], Iterable[Snippet | Refused]] | None = None
+    """What to paste, and what cannot be said to the frontend; nothing is written."""
     link: Callable[[Order], Feed] | None = None
     """VAEs shown in the frontend's lists."""
     apply: Callable[[Order], Feed] | None = None

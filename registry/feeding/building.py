@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..changes.base import Change, Link, Plan
 from .base import Feed, Order, Refused, Snippet
@@ -22,10 +22,10 @@ class Draft:
     refused: list[Refused] = field(default_factory=list)
 
     def take(self, change: Change | Refused) -> None:
-        """A change, or why there is none."""
+        """A change, or why there is none; the same one only once."""
         if isinstance(change, Refused):
             self.refused.append(change)
-        else:
+        elif all(replace(change, why="") != replace(one, why="") for one in self.changes):
             self.changes.append(change)
 
     def feed(self, shelves: Iterable[Shelf] = ()) -> Feed:

@@ -31,11 +31,16 @@ FEEDERS: Mapping[str, str] = {
 EXPORTS = tuple(name for name in FEEDERS if name != "stabilitymatrix")
 
 
-def feeder(name: str) -> Feeder:
-    """What feeds the frontend of that name; raises ``UsageError`` with the names there are."""
+def key_of(name: str) -> str:
+    """The frontend's name as it stands here; raises ``UsageError`` with the names there are."""
     key = name.strip().casefold()
     if key not in FEEDERS:
         what = f"there is no frontend called {shown(name)}"
         raise UsageError(what, f"known are {', '.join(FEEDERS)}")
-    module = import_module(f".{FEEDERS[key]}", __package__)
+    return key
+
+
+def feeder(name: str) -> Feeder:
+    """What feeds the frontend of that name; raises ``UsageError`` with the names there are."""
+    module = import_module(f".{FEEDERS[key_of(name)]}", __package__)
     return cast("Feeder", module.FEEDER)

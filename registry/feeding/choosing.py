@@ -110,6 +110,13 @@ def pinned(order: Order) -> Order:
     return replace(order, choices=tuple(found), whole=whole)
 
 
+def same_vae(one: Choice, other: Choice) -> bool:
+    """Whether two checkpoints are to decode with the same weights; with its own each for itself."""
+    if one.vae is None or other.vae is None:
+        return one.vae is other.vae
+    return _same(one.vae, other.vae)
+
+
 def family_of(vae: Model, choices: Iterable[Choice]) -> str | None:
     """The settled latent family of a VAE, else that of a checkpoint which it surely fits."""
     models = [vae, *(one.checkpoint for one in choices if one.vae is vae)]

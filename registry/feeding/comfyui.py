@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..changes.base import WriteText
@@ -19,14 +19,20 @@ from ..naming import shown
 from ..values import Model
 from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft
-from .choosing import vae_name
 from .quoting import quoted
-from .shelf import Accepts, Shelf
+from .shelf import Accepts, Shelf, loadable
 
 ACCEPTS = Accepts("comfyui")
 FLAG = "--extra-model-paths-config"
 YAML, SECTION, FOLDER = "extra_model_paths.yaml", "vaereg", "vae"
 RELOAD = "Press R in ComfyUI, or reload its page: new files are listed."
+_WHOLE = 1000
+"""Letters of a name that is to be chosen as it stands."""
+_FIRST = "# A VAE of the same name in ComfyUI's own models/vae would be loaded in place of these."
+_BEHIND = (
+    "{path} has the name of another VAE that ComfyUI would load in its place; vaereg link gives it "
+    "one of its own"
+)
 _EXPANDED = ("$", "%", "~")
 """Letters that ComfyUI fills in within ``base_path``."""
 
@@ -43,19 +49,37 @@ def apply(order: Order) -> Feed:
     """As ``link`` for the chosen VAEs: which one decodes is said in each workflow."""
     chosen = {one.vae.artifact.digests.sha256: one.vae for one in order.choices if one.vae}
     feed, names = _shown(order, chosen.values())
-    told = (_in_workflow(choice, names) for choice in order.choices)
-    plan = replace(feed.plan, reminders=(*feed.plan.reminders, *told))
+    told = [_in_workflow(choice, names) for choice in order.choices]
+    plan = replace(feed.plan, reminders=(*feed.plan.reminders, *filter(None, told)))
     return replace(feed, plan=plan)
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> Iterator[Snippet | Refused]:
     """A yaml with the folders in which the models lie, and which VAE is for which checkpoint."""
-    checkpoints = _folders(choice.listed.path for choice in wanted.choices)
-    vaes = _folders(path for vae in wanted.vaes for path in wanted.recorded.places(vae)[:1])
-    lines = [f"# {_in_workflow(choice, {})}" for choice in wanted.choices]
-    keys = {"checkpoints": "\n".join(checkpoints), "vae": "\n".join(vaes)}
-    text = yaml_of({key: value for key, value in keys.items() if value})
-    return ((f"{YAML}, for {FLAG}", "\n".join((*lines, text))),)
+    files: dict[str, str] = {}
+    for vae in wanted.vaes:
+        places = loadable(vae, wanted.recorded, ACCEPTS)
+        if isinstance(places, Refused):
+            yield places
+        else:
+            files[vae.artifact.digests.sha256] = places[0]
+    # An outer folder shows what lies in inner ones under a longer name, which is more often free.
+    vaes = sorted(_folders(files.values()), key=len)
+    names: dict[str, str] = {}
+    for sha256, path in files.items():
+        name = _listed_as(path, vaes)
+        if isinstance(name, Refused):
+            yield name
+        else:
+            names[sha256] = name
+    told = [_in_workflow(choice, names) for choice in wanted.choices]
+    said = [(choice, text) for choice, text in zip(wanted.choices, told, strict=True) if text]
+    checkpoints = _folders(choice.listed.path for choice, _ in said)
+    keys = {"checkpoints": "\n".join(checkpoints), "vae": "\n".join(vaes) if names else ""}
+    if checkpoints or names:
+        text = yaml_of({key: value for key, value in keys.items() if value})
+        lines = [*([_FIRST] if names else []), *(f"# {line}" for _, line in said)]
+        yield f"{YAML}, for {FLAG}", "\n".join((*lines, text))
 
 
 FEEDER = Feeder(export, link, apply)
@@ -126,12 +150,31 @@ def _point(draft: Draft, path: str, own: str) -> None:
     draft.reminders.append(RELOAD)
 
 
-def _in_workflow(choice: Choice, names: Mapping[str, str]) -> str:
+def _in_workflow(choice: Choice, names: Mapping[str, str]) -> str | None:
+    """What to wire; None where ComfyUI does not show the VAE, which is told elsewhere."""
     name = shown(choice.listed.name)
     if choice.vae is None:
         return f"{name}: take the VAE output of its loader"
     listed = names.get(choice.vae.artifact.digests.sha256)
-    return f"{name}: load {shown(listed) if listed else vae_name(choice)} with VAELoader"
+    return f"{name}: load {shown(listed, _WHOLE)} with VAELoader" if listed else None
+
+
+def _listed_as(path: str, folders: Sequence[str]) -> str | Refused:
+    """What ``VAELoader`` calls a file: its path below a folder.
+
+    The first folder that has such a file is the one that counts (folder_paths.py
+    ``get_full_path``): a file behind another's name is not to be had.
+    """
+    if os.path.dirname(path) not in folders or not sayable((path,)):
+        return Refused(path, f"{shown(path)} is a name that no yaml can say")
+    for folder in folders:
+        if not path.startswith(os.path.join(folder, "")):
+            continue
+        name = os.path.relpath(path, folder)
+        found = (os.path.join(one, name) for one in folders)
+        if os.path.samefile(next(one for one in found if os.path.isfile(one)), path):
+            return name
+    return Refused(path, _BEHIND.format(path=shown(path)))
 
 
 def _folders(paths: Iterable[str]) -> Sequence[str]:

@@ -11,7 +11,7 @@ from ..families import families, family
 from ..frontends.recorded import sayable
 from ..naming import shown
 from ..values import Model
-from .base import Choice, Feeder, Snippet, Wanted
+from .base import Choice, Feeder, Refused, Snippet, Wanted
 from .choosing import family_of
 from .shelf import Accepts
 
@@ -25,7 +25,7 @@ CONFIGS = {
 _AUTOMATIC = "AutoencoderKL"
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> tuple[Snippet | Refused, ...]:
     """Lines that load each VAE; for a checkpoint with its own none are needed."""
     chosen = {
         choice.vae.artifact.digests.sha256: choice.vae for choice in wanted.choices if choice.vae
@@ -43,7 +43,7 @@ def _own(choice: Choice) -> Snippet:
     return name, "# its own VAE fits: give the pipeline no other"
 
 
-def _row(vae: Model, wanted: Wanted) -> Snippet:
+def _row(vae: Model, wanted: Wanted) -> Snippet | Refused:
     name, known = shown(vae.name), family_of(vae, wanted.choices)
     folder = wanted.recorded.folder_of(vae)
     kind = (families()[known].diffusers_class if known in families() else None) or _AUTOMATIC
@@ -59,7 +59,8 @@ def _row(vae: Model, wanted: Wanted) -> Snippet:
     if known not in CONFIGS or not sound:
         named = f" --family {known}" if known else ""
         how = f"vaereg convert {name} --layout diffusers{named}"
-        return name, f"# {how} makes a folder for {kind}.from_pretrained"
+        why = f"{name} is nothing that diffusers loads rightly; {how}"
+        return Refused(vae.path or vae.name, f"{why} makes a folder for {kind}.from_pretrained")
     return name, head + _single(kind, sound[0], str(known))
 
 

@@ -7,14 +7,16 @@ taken for a file's name (its issue 3035).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from ..frontends.base import flag
 from ..frontends.choosing import release
 from ..frontends.fooocus import OWN_VAE
 from ..naming import shown
-from .base import Choice, Feed, Feeder, Order, Snippet, Wanted
+from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft, linked
 from .choosing import unmet, vae_name
+from .pasting import named
 from .shelf import Accepts, Shelf, Shown
 from .texts import object_in, payload, with_keys
 from .webui import with_options
@@ -55,16 +57,16 @@ def apply(order: Order) -> Feed:
     return draft.feed([shelf])
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> Iterator[Snippet | Refused]:
     """``default_vae`` for config.txt or a preset, one VAE for all."""
     rows: dict[str, list[str]] = {}
-    for choice in wanted.choices:
-        name = os.path.basename(choice.vae.path or choice.vae.name) if choice.vae else OWN_VAE
-        rows.setdefault(name, []).append(shown(choice.listed.name))
-    return tuple(
-        (f"{FILE} or a preset, for {', '.join(names)}", payload({KEY: name}))
-        for name, names in rows.items()
-    )
+    for one in named(wanted, ACCEPTS, OWN_VAE):
+        if isinstance(one, Refused):
+            yield one
+        else:
+            rows.setdefault(one[1], []).append(shown(one[0].listed.name))
+    for name, names in rows.items():
+        yield f"{FILE} or a preset, for {', '.join(names)}", payload({KEY: name})
 
 
 FEEDER = Feeder(export, link, apply)

@@ -8,15 +8,18 @@ Haoming02/sd-webui-forge-classic, branch ``neo``: modules_forge/main_entry.py.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from ..frontends.forge import wanted_modules
 from ..judging.sides import has
 from ..naming import shown
-from .base import Choice, Feed, Feeder, Order, Snippet, Wanted
+from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft, linked
 from .choosing import unmet, vae_name
+from .pasting import named
 from .shelf import Accepts, Shelf, Shown
-from .texts import beside, object_in, payload, with_keys
+from .sidecars import for_all
+from .texts import object_in, payload, with_keys
 from .webui import STOPPED, set_option, settings_file, with_options
 
 KEY, METADATA, CHECKPOINT = "forge_additional_modules", "vae_te", "sd_model_checkpoint"
@@ -37,8 +40,8 @@ def apply(order: Order) -> Feed:
     wanted, draft.kept = unmet(order, place)
     found = {choice.listed.path: shelf.put(choice.vae) if choice.vae else None for choice in wanted}
     ready = [one for one in wanted if one.vae is None or found[one.listed.path] is not None]
-    for choice in ready:
-        _metadata(draft, choice, found[choice.listed.path])
+    for path, choice in for_all(draft, ready):
+        _metadata(draft, path, choice, found[choice.listed.path])
     if ready and not order.live and not _for_all(draft, ready, found[ready[0].listed.path]):
         for choice in ready:
             draft.snippets.append(_together(order, choice, found[choice.listed.path]))
@@ -51,14 +54,15 @@ def apply(order: Order) -> Feed:
     return draft.feed([shelf])
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> Iterator[Snippet | Refused]:
     """Both settings together: the list of modules alone stays for the next checkpoint."""
-    rows = []
-    for choice in wanted.choices:
-        name = os.path.basename(choice.vae.path or choice.vae.name) if choice.vae else None
+    for one in named(wanted, Accepts(wanted.frontend), ""):
+        if isinstance(one, Refused):
+            yield one
+            continue
+        choice, name = one
         keys = {CHECKPOINT: os.path.basename(choice.listed.path), KEY: [name] if name else []}
-        rows.append((f"POST /sdapi/v1/options, for {shown(choice.listed.name)}", payload(keys)))
-    return tuple(rows)
+        yield f"POST /sdapi/v1/options, for {shown(choice.listed.name)}", payload(keys)
 
 
 FEEDER = Feeder(export, link, apply)
@@ -88,9 +92,8 @@ def _is_vae(order: Order, text: str) -> bool:
     return has(model, "vae") if model is not None else listed.role == "vae"
 
 
-def _metadata(draft: Draft, choice: Choice, found: Shown | None) -> None:
+def _metadata(draft: Draft, path: str, choice: Choice, found: Shown | None) -> None:
     """``vae_te`` beside the checkpoint; text encoders named there stay."""
-    path = beside(choice.listed.path, ".json")
     named = object_in(path).get(METADATA)
     before = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
     kept = [one for one in before if one != _BUILT_IN and not _is_vae(draft.order, one)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from ..families import family
@@ -72,16 +72,12 @@ def link(order: Order) -> Feed:
     return draft.feed()
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> Iterator[Snippet | Refused]:
     """The requests that install each VAE, in place and under its base."""
-    rows = []
     for vae in wanted.vaes:
-        source = usable(vae, family_of(vae, wanted.choices), wanted.recorded)
-        if isinstance(source, str):
-            rows.append(_install(vae, source, family_of(vae, wanted.choices)))
-        else:
-            rows.append((f"not for InvokeAI as it is: {shown(vae.name)}", source.why))
-    return tuple(rows)
+        name = family_of(vae, wanted.choices)
+        source = usable(vae, name, wanted.recorded)
+        yield source if isinstance(source, Refused) else _install(vae, source, name)
 
 
 FEEDER = Feeder(export, link, apply)

@@ -12,7 +12,7 @@ import os
 from ..known import fp16_safe
 from ..naming import shown
 from ..values import Model
-from .base import Choice, Feeder, Snippet, Wanted
+from .base import Choice, Feeder, Refused, Snippet, Wanted
 from .choosing import family_of
 from .quoting import line
 from .shelf import Accepts
@@ -21,7 +21,7 @@ FLAGS = {"flux1": "--ae", "flux2": "--ae"}
 """By latent family; ``--vae`` for all others."""
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> tuple[Snippet | Refused, ...]:
     """The flags for each checkpoint."""
     return tuple(_row(choice, wanted) for choice in wanted.choices)
 
@@ -29,7 +29,7 @@ def export(wanted: Wanted) -> tuple[Snippet, ...]:
 FEEDER = Feeder(export)
 
 
-def _row(choice: Choice, wanted: Wanted) -> Snippet:
+def _row(choice: Choice, wanted: Wanted) -> Snippet | Refused:
     name = shown(choice.listed.name)
     words = ["--pretrained_model_name_or_path", choice.listed.path]
     if choice.vae is None:
@@ -37,7 +37,8 @@ def _row(choice: Choice, wanted: Wanted) -> Snippet:
     source = _source(choice.vae, wanted)
     if source is None:
         how = f"vaereg convert {shown(choice.vae.name)} --layout diffusers makes one"
-        return name, f"# {shown(choice.vae.name)} is nothing that sd-scripts loads; {how}"
+        why = f"{shown(choice.vae.name)} is nothing that sd-scripts loads; {how}"
+        return Refused(choice.vae.path or choice.vae.name, why)
     flag = FLAGS.get(family_of(choice.vae, wanted.choices) or "", "--vae")
     return name, line([*words, flag, source, *_half(choice.vae)], wanted.shell)
 

@@ -6,14 +6,13 @@ Source: leejet/stable-diffusion.cpp examples/cli (``--model``, ``--diffusion-mod
 
 from __future__ import annotations
 
-from ..frontends.support import SUPPORT
 from ..naming import shown
-from .base import Choice, Feeder, Snippet, Wanted
+from .base import Choice, Feeder, Refused, Snippet, Wanted
 from .quoting import line
-from .shelf import Accepts
+from .shelf import Accepts, loadable
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> tuple[Snippet | Refused, ...]:
     """The flags for each checkpoint."""
     return tuple(_row(choice, wanted) for choice in wanted.choices)
 
@@ -21,17 +20,14 @@ def export(wanted: Wanted) -> tuple[Snippet, ...]:
 FEEDER = Feeder(export)
 
 
-def _row(choice: Choice, wanted: Wanted) -> Snippet:
+def _row(choice: Choice, wanted: Wanted) -> Snippet | Refused:
     name = shown(choice.listed.name)
     parts = choice.checkpoint.artifact.identity.components
     bare = all(part.role == "denoiser" for part in parts)
     words = ["--diffusion-model" if bare else "--model", choice.listed.path]
     if choice.vae is None:
         return name, line(words, wanted.shell)
-    accepts = Accepts("sdcpp", prefixed=True)
-    sound = [p for p in wanted.recorded.places(choice.vae) if not accepts.trouble(choice.vae, p)]
-    if not sound:
-        how = f"vaereg convert {shown(choice.vae.name)} --layout ldm makes one"
-        title = SUPPORT["sdcpp"].title
-        return name, f"# {shown(choice.vae.name)} is no file that {title} reads; {how}"
-    return name, line([*words, "--vae", sound[0]], wanted.shell)
+    places = loadable(choice.vae, wanted.recorded, Accepts("sdcpp", prefixed=True))
+    if isinstance(places, Refused):
+        return places
+    return name, line([*words, "--vae", places[0]], wanted.shell)

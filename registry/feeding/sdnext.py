@@ -8,6 +8,7 @@ Source: vladmandic/sdnext, modules/sd_vae.py: ``find_vae_near_checkpoint`` takes
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from ..changes.base import Link
 from ..frontends.base import Installation, flag
@@ -15,6 +16,7 @@ from ..naming import shown
 from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft, linked
 from .choosing import pinned, unmet, vae_name
+from .pasting import named
 from .shelf import COPIES, LINKS, Accepts, Shelf
 from .texts import payload
 from .webui import STOPPED, set_option, settings_file, with_options
@@ -48,14 +50,14 @@ def apply(order: Order) -> Feed:
     return draft.feed()
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> Iterator[Snippet | Refused]:
     """The setting for one checkpoint after the other."""
-    rows = []
-    for choice in wanted.choices:
-        name = os.path.basename(choice.vae.path or choice.vae.name) if choice.vae else "Default"
-        title = f"POST /sdapi/v1/options, for {shown(choice.listed.name)}"
-        rows.append((title, payload({"sd_vae": name})))
-    return tuple(rows)
+    for one in named(wanted, ACCEPTS, "Default"):
+        if isinstance(one, Refused):
+            yield one
+        else:
+            title = f"POST /sdapi/v1/options, for {shown(one[0].listed.name)}"
+            yield title, payload({"sd_vae": one[1]})
 
 
 FEEDER = Feeder(export, link, apply)

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..changes.base import Link
-from ..changes.linking import free_name, shows, wishes
-from ..errors import VaeregError
-from ..frontends.recorded import sayable
+from ..changes.linking import fitted, folded, free_name, shows, wishes
+from ..errors import UsageError, VaeregError
+from ..frontends.recorded import Recorded, sayable
 from ..frontends.support import SUPPORT
 from ..naming import shown
 from ..values import Model
@@ -113,28 +113,15 @@ class Shelf:
 
     def _source(self, vae: Model) -> str | None:
         """A place of the VAE that the frontend could load it from."""
-        places = self._order.recorded.places(vae)
-        path = vae.path or vae.name
         if self.folder is None:
-            self._refuse(path, f"{self._title} has no folder for VAEs that it would look into")
+            why = f"{self._order.frontend.title} has no folder for VAEs that it would look into"
+            self.refused.append(Refused(vae.path or vae.name, why, "link"))
             return None
-        if not places:
-            self._refuse(path, f"{shown(path)} is not there as it was recorded; vaereg scan")
+        found = loadable(vae, self._order.recorded, self._accepts)
+        if isinstance(found, Refused):
+            self.refused.append(found)
             return None
-        troubles = {place: self._accepts.trouble(vae, place) for place in places}
-        sound = [place for place, why in troubles.items() if why is None]
-        if not sound:
-            place, why = next(iter(troubles.items()))
-            self._refuse(place, f"{shown(place)} {why}")
-            return None
-        return sound[0]
-
-    @property
-    def _title(self) -> str:
-        return self._order.frontend.title
-
-    def _refuse(self, path: str, why: str) -> None:
-        self.refused.append(Refused(path, why, "link"))
+        return found[0]
 
     def _name(self, vae: Model, source: str, folder: str) -> str:
         sha256 = vae.artifact.digests.sha256
@@ -150,12 +137,16 @@ class Shelf:
     def _allowed(self, names: Sequence[str], sha256: str) -> list[str]:
         """Those of the wishes that begin with no checkpoint's name, or ones that cannot."""
         stems = tuple(
-            os.path.splitext(os.path.basename(one.path))[0].casefold()
+            folded(os.path.splitext(os.path.basename(one.path))[0])
             for one in self._order.listing.models
             if one.role == "checkpoint"
         )
         fuller = (*names, *(f"{start}__{names[0]}" for start in ("vae", sha256[:8], sha256)))
-        return [name for name in fuller if not name.casefold().startswith(stems or ("\0",))]
+        found = [name for name in fuller if not folded(fitted(name)).startswith(stems or ("\0",))]
+        if not found:
+            what = f"every name for {shown(names[0])} would begin with that of a checkpoint here"
+            raise UsageError(what, "rename the checkpoint")
+        return found
 
     def _taken(self) -> Iterable[str]:
         """Names that the frontend's list has for other files, wherever they lie."""
@@ -167,10 +158,24 @@ class Shelf:
         """The name of a copy that an earlier run made."""
         if not self._order.copy:
             return None
-        for name in (name.casefold() for name in names):
+        for name in map(fitted, names):
             if shows(Link(source, os.path.join(folder, name), COPIES)):
                 return name
         return None
+
+
+def loadable(vae: Model, recorded: Recorded, accepts: Accepts) -> tuple[str, ...] | Refused:
+    """The places of a VAE that a frontend could load it from; why there is none."""
+    places = recorded.places(vae)
+    if not places:
+        path = vae.path or vae.name
+        return Refused(path, f"{shown(path)} is not there as it was recorded; vaereg scan", "link")
+    troubles = {place: accepts.trouble(vae, place) for place in places}
+    sound = tuple(place for place, why in troubles.items() if why is None)
+    if sound:
+        return sound
+    place, why = next(iter(troubles.items()))
+    return Refused(place, f"{shown(place)} {why}", "link")
 
 
 def vae_folder(order: Order, accepts: Accepts) -> str | None:

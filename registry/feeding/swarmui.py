@@ -7,16 +7,17 @@ src/Text2Image/T2IModelClassSorter.cs (``modelspec.architecture``), src/Core/Set
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from ..frontends.swarm_classes import CLASSES, VaeClass, class_of_vae
 from ..identify.hints import ARCHITECTURE_KEY
 from ..naming import shown
 from ..values import Model
-from .base import Choice, Feed, Feeder, Order, Snippet, Wanted
+from .base import Choice, Feed, Feeder, Order, Refused, Snippet, Wanted
 from .building import Draft
 from .choosing import family_of, unmet, vae_name
-from .shelf import Accepts, Shelf, Shown
-from .texts import payload, with_keys
+from .shelf import Accepts, Shelf, Shown, loadable
+from .texts import beside, payload, with_keys
 
 ACCEPTS = Accepts("swarmui")
 SIDECAR = ".swarm.json"
@@ -63,16 +64,21 @@ def apply(order: Order) -> Feed:
     return draft.feed([shelf])
 
 
-def export(wanted: Wanted) -> tuple[Snippet, ...]:
+def export(wanted: Wanted) -> Iterator[Snippet | Refused]:
     """The sidecar of each VAE whose family SwarmUI has a class for."""
-    rows = []
+    said: dict[str, str] = {}
     for vae in wanted.vaes:
         declared = ARCHITECTURES.get(family_of(vae, wanted.choices) or "")
-        for path in wanted.recorded.places(vae)[:1]:
-            if declared is not None and not os.path.isdir(path):
-                sidecar = os.path.splitext(path)[0] + SIDECAR
-                rows.append((sidecar, payload({ARCHITECTURE_KEY: declared})))
-    return tuple(rows)
+        places = loadable(vae, wanted.recorded, ACCEPTS)
+        if isinstance(places, Refused):
+            yield places
+        elif declared is None:
+            yield Refused(places[0], f"SwarmUI has no class for {shown(vae.name)}: choose it there")
+        elif said.setdefault(sidecar := beside(places[0], SIDECAR), declared) != declared:
+            why = f"{shown(os.path.basename(sidecar))} is read for another VAE too: rename one"
+            yield Refused(places[0], why)
+        else:
+            yield sidecar, payload({ARCHITECTURE_KEY: declared})
 
 
 FEEDER = Feeder(export, link, apply)
@@ -86,7 +92,7 @@ def _declare(draft: Draft, vae: Model, found: Shown) -> None:
     if not found.is_new and class_of_vae(found.path) is _class(declared):
         draft.kept.append(f"{shown(found.name)} declares {declared} already.")
         return
-    path = os.path.splitext(found.path)[0] + SIDECAR
+    path = beside(found.path, SIDECAR)
     why = f"tells SwarmUI what {shown(vae.name)} is for"
     draft.take(with_keys(path, {ARCHITECTURE_KEY: declared}, why))
 

@@ -38,13 +38,17 @@ def parse(text: str) -> object:
         parse_float=_real,
         parse_constant=_constant,
     )
-    if _too_deep(value):
-        raise BadJson("is nested too deeply")
-    if "\\u" in text:
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise BadJson("holds half a character (a lone surrogate)") from None
+    _require_sound(value, text)
+    return value
+
+
+def parse_as_python(text: str) -> Any:  # noqa: ANN401
+    """The value where a program in Python reads one, bounded: NaN and infinities become None.
+
+    Raises ``BadJson``.
+    """
+    value = _load(text, parse_float=_finite, parse_constant=lambda _: None)
+    _require_sound(value, text)
     return value
 
 
@@ -69,6 +73,16 @@ def _load(text: str, **hooks: Any) -> Any:  # noqa: ANN401
         raise BadJson("is not valid JSON") from None
 
 
+def _require_sound(value: object, text: str) -> None:
+    if _too_deep(value):
+        raise BadJson("is nested too deeply")
+    if "\\u" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise BadJson("holds half a character (a lone surrogate)") from None
+
+
 def _require_bounds(text: str) -> None:
     if len(text) > _MOST_VALUES and text.count(",") > _MOST_VALUES:
         raise BadJson("holds more values than any model needs")
@@ -89,6 +103,10 @@ def _real(digits: str) -> float:
     if math.isinf(number := float(digits)):
         raise BadJson("holds a number that is out of range")
     return number
+
+
+def _finite(digits: str) -> float | None:
+    return None if math.isinf(number := float(digits)) else number
 
 
 def _constant(word: str) -> NoReturn:

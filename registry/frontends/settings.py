@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Mapping
 
-from ..formats.strict_json import BadJson, parse_quickly
+from ..formats.strict_json import BadJson, parse_as_python, parse_quickly
 from ..naming import shown
 from ..values import Notice
 
@@ -67,7 +67,7 @@ def read_object(path: str, notices: list[Notice]) -> Mapping[str, object]:
     if text is None:
         return {}
     try:
-        value = parse_quickly(text)
+        value = _parsed(text)
     except BadJson as fault:
         what = f"{shown(path)} {fault}; it was taken for empty. Mend or remove the file."
         notices.append(Notice("settings-damaged", what))
@@ -76,6 +76,17 @@ def read_object(path: str, notices: list[Notice]) -> Mapping[str, object]:
         notices.append(Notice("settings-damaged", f"{shown(path)} holds no JSON object."))
         return {}
     return {key: held for key, held in value.items() if not _SECRET.search(key)}
+
+
+def _parsed(text: str) -> object:
+    """As frontends read their own files, with Python's ``json``: NaN and 1e999 are no fault there.
+
+    AUTOMATIC1111/stable-diffusion-webui modules/options.py ``Options.load``.
+    """
+    try:
+        return parse_quickly(text)
+    except BadJson:
+        return parse_as_python(text)
 
 
 def begins_with_mark(path: str) -> bool:

@@ -7,9 +7,12 @@ modules/options.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os.path import splitext
 
 from ..changes.base import Call, Plan
+from ..changes.records import Sent
+from ..changes.requests_kept import Keep, unkept
 from ..frontends.base import Listed
 from ..naming import shown
 from .base import Confirmed
@@ -24,6 +27,7 @@ from .webui import (
     flags,
     is_checkpoint,
     listed,
+    take_back,
     text,
 )
 from .webui import options as settings
@@ -72,8 +76,30 @@ class A1111:
         """The one request that ``set_vae`` sends; a forced VAE is told, and nothing sent."""
         return self._planned(vae, checkpoint)[0]
 
+    def take_back(self, sent: Sent) -> bool:
+        """Its list of VAEs is read anew before, or it would take a name for none."""
+        self._client.ask("POST", self._client.url(f"{API}/refresh-vae"), handled=range(300, 600))
+        return take_back(self._client, sent)
+
+    def check_vae(
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        before: str | None = None,
+    ) -> Confirmed:
+        """Reads the settings again; nothing is set."""
+        plan, match = self._planned(vae, checkpoint)
+        if match is None:
+            return Confirmed(self.name, before, self.current_vae(), False, " ".join(plan.kept))
+        return replace(self._confirmed(plan, match, before), calls=())
+
     def set_vae(
-        self, vae: str | None, checkpoint: str | None = None, family: str | None = None
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        keep: Keep = unkept,
     ) -> Confirmed:
         """Set ``sd_vae``, with a checkpoint both; then read the setting again.
 
@@ -86,7 +112,8 @@ class A1111:
             return Confirmed(self.name, before, before, False, " ".join(plan.kept))
         for call in plan.changes:
             if isinstance(call, Call):
-                self._client.ask(call.method, call.url, call.body, loads=True)
+                with keep(call):
+                    self._client.ask(call.method, call.url, call.body, loads=True)
         return self._confirmed(plan, match, before)
 
     def _confirmed(self, plan: Plan, match: Match, before: str | None) -> Confirmed:

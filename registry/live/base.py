@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..changes.base import Call, Plan
+from ..changes.records import Sent
+from ..changes.requests_kept import Keep, unkept
 from ..frontends.base import Listed
 
 
@@ -65,14 +67,36 @@ class Live(Protocol):
         """What ``set_vae`` would send; nothing is changed. Raises as it does."""
         ...
 
+    def take_back(self, sent: Sent) -> bool:
+        """``reports.TakeBack``: what the user set since stays, and it is read again after."""
+        ...
+
+    def check_vae(
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        before: str | None = None,
+    ) -> Confirmed:
+        """Whether it is as ``set_vae`` would have it; nothing is set. Raises as it does.
+
+        ``before`` is what was set before the requests of a plan.
+        """
+        ...
+
     def set_vae(
-        self, vae: str | None, checkpoint: str | None = None, family: str | None = None
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        keep: Keep = unkept,
     ) -> Confirmed:
         """Set a VAE by its path or the frontend's name for it, read again, and say what came of it.
 
         Where all is as asked for, nothing is sent, so that this confirms what a plan has done. None
         asks for the checkpoint's own VAE. ``family`` is the VAE's latent family, which only
-        InvokeAI wants to be told. Raises ``NotFound`` or ``Ambiguous`` for names, ``UsageError``
-        for what this frontend needs besides, and ``SourceError``.
+        InvokeAI wants to be told. Each request is made within ``keep``. Raises ``NotFound`` or
+        ``Ambiguous`` for names, ``UsageError`` for what this frontend needs besides, and
+        ``SourceError``.
         """
         ...

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from ..changes.base import Plan
+from ..changes.records import Sent
+from ..changes.reports import Left
+from ..changes.requests_kept import Keep, unkept
 from ..errors import DownloadBroken, NotFound
 from ..frontends.base import Listed
 from ..naming import shown
@@ -68,8 +71,26 @@ class ComfyUI:
         snippets = ((f"{_NODE}.vae_name", told.value),) if told.value else ()
         return Plan(self.name, self.url, (), (), (told.message,), snippets)
 
+    def take_back(self, sent: Sent) -> bool:
+        """It takes no request, so there is none to take back."""
+        raise Left(f"{self.title} has no setting to take back")
+
+    def check_vae(
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        before: str | None = None,
+    ) -> Confirmed:
+        """As ``set_vae``, which sets nothing either."""
+        return self.set_vae(vae, checkpoint, family)
+
     def set_vae(
-        self, vae: str | None, checkpoint: str | None = None, family: str | None = None
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        keep: Keep = unkept,
     ) -> Confirmed:
         """Nothing is set: says which value the workflow's node takes, in its own spelling."""
         says = "ComfyUI has no VAE that holds for all workflows:"

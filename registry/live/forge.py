@@ -7,8 +7,11 @@ Sources: lllyasviel/stable-diffusion-webui-forge, modules/api/api.py, modules_fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..changes.base import Call, Plan
+from ..changes.records import Sent
+from ..changes.requests_kept import Keep, unkept
 from ..errors import NotFound
 from ..frontends.base import Listed
 from ..naming import shown
@@ -16,7 +19,17 @@ from .base import Confirmed
 from .client import Client
 from .matching import Match, find, same_path
 from .modules import TEXT_ENCODER, Modules, kind_of, sorted_out
-from .webui import CHECKPOINT, change, checkpoint, checkpoints, flags, is_checkpoint, listed, text
+from .webui import (
+    CHECKPOINT,
+    change,
+    checkpoint,
+    checkpoints,
+    flags,
+    is_checkpoint,
+    listed,
+    take_back,
+    text,
+)
 from .webui import options as settings
 
 MODULES = "forge_additional_modules"
@@ -64,8 +77,28 @@ class Forge:
         """The one request that ``set_vae`` sends."""
         return self._planned(vae, checkpoint, self.options())[0]
 
+    def take_back(self, sent: Sent) -> bool:
+        """The modules go with the checkpoint, as they do when they are set."""
+        return take_back(self._client, sent, along=CHECKPOINT)
+
+    def check_vae(
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        before: str | None = None,
+    ) -> Confirmed:
+        """Reads the settings again; nothing is set."""
+        plan, match = self._planned(vae, checkpoint, self.options())
+        calls = tuple(call for call in plan.changes if isinstance(call, Call))
+        return replace(self._confirmed(calls, match, before), calls=())
+
     def set_vae(
-        self, vae: str | None, checkpoint: str | None = None, family: str | None = None
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        keep: Keep = unkept,
     ) -> Confirmed:
         """Set the VAE beside the text encoders that are set, with the checkpoint; read it again.
 
@@ -76,7 +109,8 @@ class Forge:
         plan, match = self._planned(vae, checkpoint, read)
         calls = tuple(call for call in plan.changes if isinstance(call, Call))
         for call in calls:
-            self._client.ask(call.method, call.url, call.body, loads=True)
+            with keep(call):
+                self._client.ask(call.method, call.url, call.body, loads=True)
         return self._confirmed(calls, match, before)
 
     def _confirmed(

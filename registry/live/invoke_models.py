@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ..changes.base import Call
+from ..changes.requests_kept import Refused
 from ..errors import DownloadBroken
 from ..frontends.base import Listed
 from ..naming import display_name, shown
@@ -21,6 +22,7 @@ from .client import Answered, Client, words_of
 from .matching import is_absolute
 
 MODELS = "/api/v2/models"
+INSTALL = f"{MODELS}/install"
 BASES: Mapping[str, tuple[str, ...]] = {
     "sd1": ("sd-1", "sd-2"),
     "sdxl": ("sdxl", "sdxl-refiner"),
@@ -42,8 +44,12 @@ _REFUSED = {
 }
 
 
-class NotTaken(Exception):
+class NotTaken(Refused):
     """InvokeAI does not do what is asked; the text is a sentence that says why."""
+
+
+class NotYet(DownloadBroken):
+    """InvokeAI has not done yet what is asked, and may do it still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Record:
     """As recorded: relative to its models folder where it lies in it."""
     settings: Mapping[str, object] | None
     """``default_settings``; None where it has none."""
+    description: str | None = None
 
     def listed(self, role: str, root: str | None) -> Listed:
         """As a model of a frontend, by its key's name and absolute path."""
@@ -90,15 +97,32 @@ class Models:
         """One record, read now."""
         return self._record(self.client.get(f"{MODELS}/i/{quote(key, safe='')}"))
 
+    def row(self, url: str) -> Mapping[str, object] | None:
+        """One record at its address, with all its fields; None where there is none any more."""
+        answer = self.client.ask("GET", url, handled=(404,))
+        if answer.status == 404:
+            return None
+        if not isinstance(answer.document, dict):
+            raise self._nonsense()
+        return answer.document
+
+    def read(self, row: Mapping[str, object]) -> Record:
+        """A record of its fields."""
+        return self._record(row)
+
     def root(self) -> str | None:
         """Its models folder; None where it does not tell."""
         answer = self.client.ask("GET", self.url("/models_dir"), handled=_NO_ROUTE)
         told = answer.document
         return told.rstrip("/") if isinstance(told, str) and is_absolute(told) else None
 
+    def of(self, record: Record) -> str:
+        """The address of a record."""
+        return self.url(f"/i/{quote(record.key, safe='')}")
+
     def patch(self, record: Record, changes: Mapping[str, object], undo: object) -> Call:
         """The request that changes a record."""
-        url = self.url(f"/i/{quote(record.key, safe='')}")
+        url = self.of(record)
         why = f"{shown(record.name)}: {', '.join(changes)}"
         return Call("PATCH", url, dict(changes), why, ("PATCH", url, undo))
 
@@ -120,7 +144,7 @@ class Models:
             "type": "vae",
             "description": f"Latent family {family}, found by vaereg from its weights.",
         }
-        return Call("POST", self.client.url(f"{MODELS}/install", query), body, "install in place")
+        return Call("POST", self.client.url(INSTALL, query), body, "install in place")
 
     def install(self, call: Call) -> Record:
         """Install and wait for it, bounded; raises ``NotTaken``."""
@@ -141,7 +165,7 @@ class Models:
             return None
         if is_loopback(self.client.address.base) and _leads_inside(record.path, root):
             return None
-        return "DELETE", self.url(f"/i/{quote(record.key, safe='')}"), None
+        return "DELETE", self.of(record), None
 
     def _finished(self, job: object) -> Record:
         until = time.monotonic() + self._wait
@@ -156,7 +180,7 @@ class Models:
                 raise NotTaken(f"InvokeAI cannot install it: {self.client.address.quoted(words)}.")
             if time.monotonic() >= until:
                 says = f"InvokeAI is still installing it after {self._wait:.0f} s"
-                raise NotTaken(f"{says} ({shown(status)}); ask again later.")
+                raise NotYet(f"{says} ({shown(status)}); ask again later.")
             time.sleep(_POLL)
             job = self.client.get(f"{MODELS}/install/{number}")
 
@@ -169,7 +193,10 @@ class Models:
             raise self._nonsense()
         found = settings if isinstance(settings, dict) else None
         key, name, base, kind, form, path = map(str, texts)
-        return Record(key, name, base, kind, form, path, found)
+        told = row.get("description")
+        return Record(
+            key, name, base, kind, form, path, found, told if isinstance(told, str) else None
+        )
 
     def _because(self, answer: Answered) -> str:
         words = words_of(answer.document)

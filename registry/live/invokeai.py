@@ -10,17 +10,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..changes.base import Call, Plan
+from ..changes.records import Sent
+from ..changes.requests_kept import Keep, unkept
 from ..errors import NotFound, UsageError
 from ..families import families
 from ..frontends.base import Listed
 from ..naming import shown
 from .base import Confirmed
 from .client import Client
-from .invoke_models import BASES, Models, NotTaken, Record
+from .invoke_models import BASES, Models, NotTaken, NotYet, Record
+from .invoke_undo import take_back
 from .matching import find, is_absolute
 
 _WAIT = 180.0
 """Seconds for an install in place: InvokeAI hashes the file."""
+KEY = "KEY_OF_THE_INSTALLED_VAE"
+"""Stands in a plan for what only the answer to an install tells."""
 _TYPES = {"checkpoint": "main", "vae": "vae"}
 _SINGLE_FILE_SCALE = 0.18215
 """What a single file is decoded with, whatever it is: huggingface/diffusers, loaders/
@@ -66,7 +71,10 @@ class InvokeAI:
     def plan_vae(
         self, vae: str | None, checkpoint: str | None = None, family: str | None = None
     ) -> Plan:
-        """The requests that are known beforehand: a VAE's key is made when it is installed."""
+        """The requests; of a VAE that is still to be installed ``KEY`` stands for its key.
+
+        Those with ``KEY`` are to be read, and only ``set_vae`` can make them.
+        """
         main, found = self._main(checkpoint), self._vae(vae)
         kept = "The main model's other default settings stay."
         try:
@@ -77,11 +85,45 @@ class InvokeAI:
             planned = (self._rebase(found, base), self._setting(main, found))
             return Plan(self.name, self.url, tuple(call for call in planned if call), (kept,))
         call = self._models.install_call(vae, base, str(family))
-        says = f"Once it is installed, it becomes the default VAE of {shown(main.name)}."
-        return Plan(self.name, self.url, (call,), (kept, says))
+        return Plan(self.name, self.url, (call, *self._after(main, base)), (kept,))
+
+    def _after(self, main: Record, base: str) -> tuple[Call, Call]:
+        """What follows an install, as far as it is known before it."""
+        url, why = self._models.url(f"/i/{KEY}"), "only where InvokeAI guesses another base"
+        mended = Call("PATCH", url, {"base": base, "type": "vae"}, why)
+        settings = {"default_settings": {**(main.settings or {}), "vae": KEY}}
+        why = f"once it is installed, it becomes the default VAE of {shown(main.name)}"
+        return mended, Call("PATCH", self._models.of(main), settings, why)
+
+    def take_back(self, sent: Sent) -> bool:
+        """A VAE that any main model uses by now stays registered."""
+        return take_back(self._models, sent)
+
+    def check_vae(
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        before: str | None = None,
+    ) -> Confirmed:
+        """Reads the records again; nothing is set."""
+        main = self._main(checkpoint)
+        try:
+            found = self._vae(vae)
+            base = self._base(main, family, found) if vae else ""
+        except NotTaken as why:
+            return Confirmed(self.name, before, self._named(main), False, str(why))
+        if vae and found is None:
+            says = f"InvokeAI has not installed {shown(vae)}."
+            return Confirmed(self.name, before, self._named(main), False, says)
+        return self._confirmed(main, found, base, before, ())
 
     def set_vae(
-        self, vae: str | None, checkpoint: str | None = None, family: str | None = None
+        self,
+        vae: str | None,
+        checkpoint: str | None = None,
+        family: str | None = None,
+        keep: Keep = unkept,
     ) -> Confirmed:
         """Install the VAE in place where it is not, under its base, and make it the default."""
         main = self._main(checkpoint)
@@ -91,13 +133,17 @@ class InvokeAI:
             base = self._base(main, family, found) if vae else ""
             if vae and found is None:
                 call = self._models.install_call(vae, base, str(family))
-                found = self._models.install(call)
-                done.append(replace(call, undo=self._models.removal(found)))
+                # Cut off before the key is known, the record is found by the path.
+                with keep(replace(call, undo=("DELETE", call.url, None))) as underway:
+                    found = self._models.install(call)
+                    underway.call = replace(call, undo=self._models.removal(found))
+                done.append(underway.call)
             for planned in (self._rebase(found, base), self._setting(main, found)):
                 if planned is not None:
-                    self._models.send(planned)
+                    with keep(planned):
+                        self._models.send(planned)
                     done.append(planned)
-        except NotTaken as why:
+        except (NotTaken, NotYet) as why:
             return Confirmed(self.name, before, before, False, str(why), tuple(done))
         return self._confirmed(main, found, base, before, tuple(done))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..changes.base import Call
+from ..changes.records import Sent
+from ..changes.reports import Left
 from ..errors import DownloadBroken
 from ..frontends.base import Listed
 from ..naming import shown
@@ -55,6 +57,37 @@ def change(client: Client, before: Mapping[str, object], wanted: Mapping[str, ob
     return Call("POST", url, dict(wanted), why, ("POST", url, undo))
 
 
+def take_back(client: Client, sent: Sent, along: str | None = None) -> bool:
+    """``reports.TakeBack`` for settings, each by itself; ``along`` goes with whatever is sent.
+
+    What is neither as it was set nor as it was before is the user's by now. Raises ``Left`` and
+    ``SourceError``.
+    """
+    before, ours = (one if isinstance(one, dict) else {} for one in (sent.body, sent.sets))
+    now = options(client)
+    moved = [key for key in before if not _same(key, now.get(key), before[key])]
+    theirs = [key for key in moved if key in ours and not _same(key, now.get(key), ours[key])]
+    # A frontend that had no checkpoint takes none for an answer.
+    back = {key: before[key] for key in moved if key not in theirs and before[key] is not None}
+    says = ", ".join(f"{key} is {shown(str(now.get(key)))} by now" for key in theirs)
+    if not back:
+        if theirs:
+            raise Left(f"{says}: not what vaereg set, so it stays")
+        return False
+    extra = {along: now[along]} if along and along not in back and now.get(along) else {}
+    client.send(sent.method, sent.url, {**extra, **back})
+    read = options(client)
+    for key in back:
+        if not _same(key, read.get(key), back[key]):
+            what = f"{key} is {shown(str(read.get(key)))} and not {shown(str(back[key]))}"
+            raise DownloadBroken(
+                f"{client.who} answered that it is done, but {what}", "Its console says why."
+            )
+    if theirs:
+        raise Left(f"{says} and stays; {', '.join(back)} is as before")
+    return True
+
+
 def is_checkpoint(setting: object, title: str) -> bool:
     """Whether a setting names a checkpoint; loading it appends its hash to its title."""
     return isinstance(setting, str) and plain(setting) == plain(title)
@@ -63,6 +96,15 @@ def is_checkpoint(setting: object, title: str) -> bool:
 def text(value: object) -> str | None:
     """A setting that is a text and not empty."""
     return value if isinstance(value, str) and value else None
+
+
+def _same(key: str, now: object, then: object) -> bool:
+    """Titles without their hashes, and lists in any order: Neo sorts its own."""
+    if key == CHECKPOINT and isinstance(then, str):
+        return is_checkpoint(now, then)
+    if isinstance(now, list) and isinstance(then, list):
+        return sorted(map(str, now)) == sorted(map(str, then))
+    return now == then
 
 
 def _model(client: Client, row: object, role: str, key: str) -> Listed:

@@ -75,7 +75,7 @@ def test_its_own_vae_fits_and_stays(vaereg: Vaereg, library: Path, tmp_path: Pat
         (("0001",), 2, "goes with --undo only"),
         (("--undo",), 1, "nothing to undo"),
         (("--undo", "../../x"), 1, "no run"),
-        (("--frontend", "comfyui=.", "--url", "http://127.0.0.1:9"), 2, "leave out --url"),
+        (("--frontend", "fooocus=.", "--url", "http://127.0.0.1:9"), 2, "leave out --url"),
     ],
 )
 def test_wrong_usage(vaereg: Vaereg, words: tuple[str, ...], code: int, says: str) -> None:
@@ -100,8 +100,30 @@ def test_a_running_one_is_told_and_no_secret_is_kept(
         undone = vaereg("apply", "--undo", "--url", url)
         assert server.settings["sd_vae"] == "gone.pt"
     assert (plan.code, done.code, undone.code) == (0, 0, 0)
+    assert done.document["confirmed"][0]["before"] == "gone.pt"
     assert done.document["confirmed"][0]["took"]
     for run in (plan, done, undone):
         assert CANARY not in run.out + run.err
     kept = [path for path in own_home.rglob("*") if path.is_file()]
     assert not [path for path in kept if CANARY.encode() in path.read_bytes()]
+
+
+def test_the_command_that_undoes_names_the_frontend_and_no_password(
+    vaereg: Vaereg, library: Path, tmp_path: Path
+) -> None:
+    ui = ready(vaereg, library, tmp_path / "ui", config={"sd_vae": "gone.pt"})
+    with FakeA1111() as server:
+        server.basic("me", CANARY)
+        server.checkpoints = {"forest_v1.safetensors": str(checkpoint(ui))}
+        server.settings["sd_vae"] = "gone.pt"
+        url = server.url.replace("://", f"://me:{CANARY}@")
+        words = ("apply", "--frontend", str(ui), "--vae", "forest_v1.ldm", "--url", url, "--apply")
+        done = vaereg(*words)
+        assert f"undone by: vaereg apply --undo 0001 --url {server.url}\n" in done.out
+        half = vaereg("apply", "--undo", "0001")
+        assert half.code == 1
+        assert vaereg("apply", "--list", "--json").document[0]["state"] == "partly undone"
+        assert vaereg("apply", "--undo", "0001", "--url", url).code == 0
+        assert server.settings["sd_vae"] == "gone.pt"
+    for run in (done, half):
+        assert CANARY not in run.out + run.err

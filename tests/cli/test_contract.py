@@ -187,3 +187,9 @@ def test_a_missing_command_is_answered_with_help(vaereg: Vaereg) -> None:
 def test_empty_options_are_wrong_usage(vaereg: Vaereg) -> None:
     assert vaereg("list", "--home", "").code == 2
     assert vaereg("list", "--db", "").code == 2
+
+
+def test_an_option_that_is_missing_is_named_with_its_choices_in_one_line(vaereg: Vaereg) -> None:
+    run = vaereg("convert", "x")
+    assert run.code == 2
+    assert "'--layout'. Choose from: ldm, diffusers\n" in run.err

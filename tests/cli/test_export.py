@@ -41,9 +41,30 @@ def test_an_empty_registry(vaereg: Vaereg, tmp_path: Path, name: str) -> None:
     assert run.document["frontend"] == name
 
 
+def test_what_the_frontend_cannot_load_is_left_out(
+    vaereg: Vaereg, library: Path, tmp_path: Path
+) -> None:
+    ready(vaereg, library, tmp_path / "ui")
+    made = vaereg("convert", "forest_v1.ldm", "--layout", "diffusers", "--family", "sd1").out
+    folder = Path(made.strip())
+    checked = ("--model", "forest_v1", "--vae", folder, "--probe", "none")
+    assert vaereg("check", *checked).code == 0
+    words = ("export", "a1111", "--model", "forest_v1", "--vae", folder)
+    run = vaereg(*words)
+    assert (run.code, run.out) == (1, "")
+    assert "left out: " in run.err
+    assert "diffusers" in run.err
+    document = vaereg(*words, "--json").document
+    assert document["snippets"] == []
+    (refused,) = document["refused"]
+    assert refused["path"].startswith(str(folder))
+    assert refused["why"] in run.err
+
+
 @pytest.mark.parametrize(
     "words", [("nothing",), (), ("sdcpp", "--shell", "fish"), ("stabilitymatrix",)]
 )
 def test_wrong_usage(vaereg: Vaereg, words: tuple[str, ...]) -> None:
     run = vaereg("export", *words)
     assert (run.code, run.out) == (2, "")
+    assert "('" not in run.err

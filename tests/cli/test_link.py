@@ -38,17 +38,22 @@ def test_a_plan_then_the_links_then_none(vaereg: Vaereg, library: Path, tmp_path
     assert not target.exists()
 
 
+@pytest.mark.parametrize("command", ["link", "apply"])
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
         ((), 2, "--frontend NAME=ROOT"),
+        (("--frontend", "a1111=x", "--frontend", "forge=y"), 2, "one frontend at a time"),
+        (("--frontend", "auto"), 2, "auto finds frontends for scan and doctor"),
         (("--frontend", "nothing=."), 2, "there is no frontend called nothing"),
         (("--frontend", "a1111=/not/there"), 1, "is no folder"),
         (("--frontend", "a1111=.", "--vae", "nobody"), 1, "nobody"),
     ],
 )
-def test_wrong_usage(vaereg: Vaereg, words: tuple[str, ...], code: int, says: str) -> None:
-    run = vaereg("link", *words)
+def test_wrong_usage(
+    vaereg: Vaereg, command: str, words: tuple[str, ...], code: int, says: str
+) -> None:
+    run = vaereg(command, *words)
     assert (run.code, run.out) == (code, "")
     assert says in run.err
 

@@ -204,6 +204,31 @@ def test_without_the_registry_all_is_as_before_and_said_once(
         comfy.VaeregGuard.guard(model, flux)
 
 
+@pytest.mark.parametrize(
+    ("broken", "named", "says"),
+    [
+        ("model", {}, "model (ckpt_name), so only"),
+        ("vae", {}, "VAE (vae_name), so only"),
+        ("vae", {"vae_name": SD1}, None),
+        (None, {}, None),
+    ],
+)
+def test_the_guard_says_once_what_it_could_not_look_at(
+    registry: Path, comfy: SimpleNamespace, broken: str | None, named: dict[str, str], says: str
+) -> None:
+    model, loaded = pair(comfy, name("forest_v1"), SD1)
+    prompt = workflow(name("forest_v1"), SD1)
+    if broken:
+        prompt["7"] = {"class_type": "Merge", "inputs": {f"{broken}1": ["1", 0]}}
+        prompt["9"]["inputs"][broken] = ["7", 0]
+    for _ in range(2):
+        guarded = comfy.VaeregGuard.guard(model, loaded, prompt=prompt, unique_id="9", **named)
+        assert guarded == (loaded,)
+    told = [record.getMessage() for record in comfy.told.records]
+    told = [text for text in told if "VAE Guard (node 9)" in text]
+    assert [says in text for text in told] == ([True] if says else [])
+
+
 def test_the_pack_loads_where_the_server_is_another(
     fresh_modules: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:

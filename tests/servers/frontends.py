@@ -281,6 +281,7 @@ class FakeInvoke(Frontend):
         base = body.get("base", guess)
         record = {"key": key, "path": path, "base": base, "type": "vae", "format": "checkpoint"}
         record["name"] = body.get("name", name)
+        record["description"] = body.get("description")
         if self.strict and base != guess:
             record |= {"base": "unknown", "type": "unknown", "format": "unknown"}
         return record

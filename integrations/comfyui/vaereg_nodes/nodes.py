@@ -106,6 +106,8 @@ class VAEGuard:
             file = path_of("vae", vae_name) or wired_vae(wires, unique_id)
         if checkpoint and file:
             check_files(checkpoint, file)
+        else:
+            say_unchecked(unique_id, checkpoint, file)
         return (vae,)
 
 
@@ -134,6 +136,16 @@ def check_files(checkpoint: str, vae: str) -> None:
     if fit.verdict == "incompatible":
         raise Misfit(f"vaereg: the VAE {vae} does not fit {checkpoint}: {fit.reason}")
     REGISTRY.say_once(f"the VAE {vae} for {checkpoint}: {fit.verdict}, {fit.reason}")
+
+
+def say_unchecked(node: object, checkpoint: str | None, vae: str | None) -> None:
+    """Say which file of a pair is not known: silence would be taken for a pass."""
+    inputs = {"model (ckpt_name)": checkpoint, "VAE (vae_name)": vae}
+    open_ones = " and the ".join(name for name, path in inputs.items() if not path)
+    REGISTRY.say_once(
+        f"VAE Guard{f' (node {node})' if node is not None else ''}: the wires do not lead to the "
+        f"file of the {open_ones}, so only the latent channels were compared; name it in the node"
+    )
 
 
 def best_for(ckpt_name: str) -> Best | None:

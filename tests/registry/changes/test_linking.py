@@ -16,7 +16,7 @@ from vaereg.registry.changes.engine import carry_out
 from vaereg.registry.changes.linking import free_name, wishes
 from vaereg.registry.changes.reports import Step
 from vaereg.registry.changes.undoing import undo
-from vaereg.registry.errors import NotFound
+from vaereg.registry.errors import NotFound, UsageError
 
 
 @pytest.fixture
@@ -150,6 +150,11 @@ def test_a_name_under_which_the_model_lies_already_is_kept(tree: Path) -> None:
     assert free_name(folder, "kl.ckpt", source=str(source)) == "kl.ckpt"
     assert free_name(folder, "copy.ckpt", source=str(source)) == "copy.ckpt"
     assert free_name(str(tree / "nowhere"), "kl.ckpt") == "kl.ckpt"
+
+
+def test_without_a_wish_there_is_a_sentence(tree: Path) -> None:
+    with pytest.raises(UsageError, match="no name is left for"):
+        free_name(str(tree), [], source=str(tree / "mse.safetensors"))
 
 
 def test_wishes_go_from_the_bare_name_to_the_hash() -> None:

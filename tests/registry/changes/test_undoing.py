@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.registry.changes.trees import AFTER, SETTINGS, build, plan, snapshot
-from vaereg.registry.changes.base import Call, Plan, WriteText
+from vaereg.registry.changes.base import Call, Link, Plan, WriteText
 from vaereg.registry.changes.engine import carry_out
 from vaereg.registry.changes.undoing import journals, undo
 from vaereg.registry.errors import NotFound, Unreadable, UsageError
@@ -165,3 +165,39 @@ def test_a_request_that_nothing_takes_back_is_told(tmp_path: Path) -> None:
     second, first = undo(folder).steps
     assert (first.outcome, second.outcome) == ("left", "left")
     assert "PUT http://localhost:7860/b [1]" in second.why
+
+
+def test_links_that_a_later_run_names_are_undone_after_it(tree: Path, folder: str) -> None:
+    names = WriteText(str(tree / "late.json"), '{"vae": "kl.ckpt"}', None)
+    carry_out(Plan("a1111", str(tree), (names,)), folder)
+    with pytest.raises(UsageError, match=r"run 0002 wrote the name of .*kl\.ckpt") as caught:
+        undo(folder, "1")
+    assert caught.value.hint == "vaereg apply --undo 0002"
+    assert (tree / "webui/models/VAE/kl.ckpt").exists()
+    assert undo(folder, "2").complete
+    assert undo(folder, "1").complete
+
+
+def test_a_yaml_that_shows_a_later_runs_links_is_undone_after_it(tmp_path: Path) -> None:
+    (tmp_path / "kl.pt").write_bytes(b"weights")
+    own, folder = tmp_path / "own", str(tmp_path / "journals")
+    yaml = WriteText(str(own / "extra.yaml"), "vaereg:\n  vae: vae\n", None)
+    carry_out(Plan("comfyui", str(tmp_path), (yaml,)), folder)
+    link = Link(str(tmp_path / "kl.pt"), str(own / "vae/kl.pt"))
+    carry_out(Plan("comfyui", str(tmp_path), (link,)), folder)
+    with pytest.raises(UsageError, match="run 0002 made"):
+        undo(folder, "1")
+    assert undo(folder, "2").complete
+    assert undo(folder, "1").complete
+
+
+def test_a_run_whose_frontend_is_gone_is_the_latest_no_more(tree: Path, folder: str) -> None:
+    url = "http://localhost:7860/b"
+    call = Call("POST", url, {"a": 2}, undo=("POST", url, {"a": 1}))
+    carry_out(Plan("a1111", str(tree), (call,)), folder, lambda *_: None, url=url)
+    assert [step.outcome for step in undo(folder).steps] == ["left"]
+    assert undo(folder).journal == "0001"
+    with pytest.raises(NotFound) as caught:
+        undo(folder)
+    assert caught.value.hint == f"vaereg apply --undo 0002 --url {url}"
+    assert undo(folder, take_back=lambda _: True, url=url).journal == "0002"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.registry.feeding.cases import World, picture_of
+from tests.registry.feeding.cases import World, picture_of, states
 from tests.registry.frontends import trees, trees_other
 from tests.registry.frontends.trees import CHECKPOINT, models
 
@@ -135,6 +136,79 @@ def test_metadata_of_other_programs_stays_to_the_byte(world: World) -> None:
     world.carry_out(world.applied(root, vaes=[mse]))
     after = (root / sidecar).read_bytes().decode()
     assert after == text.replace('SD1"\r\n', 'SD1",\r\n  "vae": "mse.safetensors"\r\n')
+
+
+ONE_STEM = {
+    "a1111": trees.a1111,
+    "reforge": trees.reforge,
+    "forge": trees.forge,
+    "neo": trees.neo,
+}
+
+
+@pytest.mark.parametrize("key", ONE_STEM)
+@pytest.mark.parametrize("second", ["sd1", "sdxl", "unrecorded"])
+def test_a_second_checkpoint_of_the_stem_is_not_broken(world: World, key: str, second: str) -> None:
+    """One file beside them counts for both."""
+    stem = world.folder / "ui/models/Stable-diffusion/mod"
+    root = ONE_STEM[key](world.folder / "ui", files=models("Stable-diffusion/mod.safetensors"))
+    shutil.copy(stem.with_suffix(".safetensors"), stem.with_suffix(".ckpt"))
+    world.checkpoint(stem.with_suffix(".safetensors"), baked=None)
+    if second != "unrecorded":
+        world.checkpoint(stem.with_suffix(".ckpt"), second, baked=None)
+    world.vae("mse.safetensors")
+    world.vae("xl.safetensors", "sdxl")
+    feed = world.applied(root)
+    beside = f"{stem}.json"
+    made = [one for one in feed.plan.changes if getattr(one, "path", "") == beside]
+    refused = [one.why for one in feed.refused if one.path == beside]
+    assert (len(made), len(refused)) == ((1, 0) if second == "sd1" else (0, 1))
+    assert all("counts for mod." in why for why in refused)
+    assert "conflict" not in states(feed)
+
+
+def test_a_vae_that_gives_way_to_its_namesakes_is_said_so(world: World) -> None:
+    names = models("Stable-diffusion/mod.safetensors")
+    root = trees.a1111(world.folder / "ui", files=names)
+    stem = root / "models/Stable-diffusion/mod"
+    shutil.copy(stem.with_suffix(".safetensors"), stem.with_suffix(".ckpt"))
+    world.checkpoint(stem.with_suffix(".safetensors"), baked=None)
+    world.checkpoint(stem.with_suffix(".ckpt"), baked="sd1")
+    world.vae("mse.safetensors")
+    feed = world.applied(root)
+    assert not feed.refused
+    told = [text for text in feed.plan.kept if text.startswith("mod.ckpt")]
+    assert [text.partition(" so it ")[2] for text in told] == [
+        "decodes with mse then, which fits it too"
+    ]
+
+
+def test_swarmui_declares_a_shared_vae_once(world: World) -> None:
+    settings = (
+        "Paths:\n\tModelRoot: Models\n\tSDModelFolder: Stable-Diffusion\n\tSDVAEFolder: VAE\n"
+    )
+    files = trees_other.checkpoints("Models/Stable-Diffusion", "a.safetensors", "b.safetensors")
+    root = trees_other.swarmui(world.folder / "ui", settings, files)
+    for name in ("a", "b"):
+        world.checkpoint(root / f"Models/Stable-Diffusion/{name}.safetensors", "sdxl", baked=None)
+    world.vae("xl.safetensors", "sdxl")
+    feed = world.applied(root)
+    assert sorted(states(feed)) == ["make", "make"]
+    assert not feed.refused
+
+
+def test_settings_that_only_python_reads_are_no_empty_ones(world: World) -> None:
+    """AUTOMATIC1111 reads NaN and 1e999 with Python's own parser."""
+    root = trees.a1111(world.folder / "ui", files=WEB_UI)
+    (root / "config.json").write_text('{"eta": NaN, "x": 1e999, "sd_vae": "gone.pt"}')
+    photo = world.checkpoint(root / PHOTO, baked=None)
+    world.vae("mse.safetensors")
+    feed = world.applied(root)
+    assert "conflict" not in states(feed)
+    world.carry_out(feed)
+    written = (root / "config.json").read_text()
+    assert written == '{"eta": NaN, "x": 1e999, "sd_vae": "Automatic"}'
+    assert world.decodes_with(root, photo) == "mse"
 
 
 def test_a_damaged_metadata_file_is_a_conflict(world: World) -> None:

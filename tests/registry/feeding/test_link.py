@@ -92,6 +92,26 @@ def test_two_vaes_of_one_name_and_one_that_is_there_get_names_of_their_own(world
     assert not any(one.hidden for one in world.order(root).listing.models if one.role == "vae")
 
 
+def test_a_name_is_compared_as_it_will_be(world: World) -> None:
+    """A leading space does not outlive the cleaning."""
+    files = models("Stable-diffusion/mod.safetensors")
+    root = trees.a1111(world.folder / "ui", files=files)
+    world.checkpoint(root / "models/Stable-diffusion/mod.safetensors", baked=None)
+    world.vae(" MOD vae.safetensors")
+    (name,) = names(world.linked(root))
+    assert not name.startswith("mod")
+
+
+def test_where_no_name_is_left_it_is_told(world: World) -> None:
+    stems = "0123456789abcdefghijklmnopqrstuvwxyz"
+    files = models(*(f"Stable-diffusion/{stem}.safetensors" for stem in stems))
+    root = trees.a1111(world.folder / "ui", files=files)
+    vae = world.vae("mse.safetensors")
+    feed = world.linked(root, vaes=[vae])
+    assert not feed.plan.changes
+    assert ["rename" in one.why or "would begin" in one.why for one in feed.refused] == [True]
+
+
 @pytest.mark.parametrize("stem", ["mse", "m", "sd1", "vae"])
 def test_no_name_begins_with_a_checkpoints(world: World, stem: str) -> None:
     """AUTOMATIC1111 would pair them whatever is chosen."""

@@ -233,5 +233,5 @@ def test_a_plan_is_carried_out_confirmed_and_undone(forge: FakeForge, tmp_path: 
     carry_out(live.plan_vae("good"), journal, live.send)
     done = live.set_vae("good")
     assert (done.took, done.calls) == (True, ())
-    undo(journal, send=live.send)
+    undo(journal, take_back=live.take_back)
     assert forge.settings[MODULES] == TEXTS[:1]

@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vaereg.cli.main import dispatch, hoist
+from vaereg.cli.output import Output
+from vaereg.registry.errors import VaeregError
 from vaereg.registry.samples.library import SAMPLES, build
 
 FIVE = ("forest_v1", "harbour_xl", "vae_final_FIXED", "sdxl_vae", "ae")
@@ -56,6 +59,27 @@ def vaereg(tmp_path: Path) -> Vaereg:
         return Run(done.returncode, out, err)
 
     return run
+
+
+@pytest.fixture
+def here(capfd: pytest.CaptureFixture[str]) -> Iterator[Vaereg]:
+    """As ``vaereg``, in this process: torch is loaded once for all of these tests."""
+    import torch
+
+    def run(*words: str | os.PathLike[str]) -> Run:
+        options, rest = hoist([os.fspath(word) for word in words])
+        capfd.readouterr()
+        try:
+            code = dispatch(options, rest)
+        except VaeregError as error:
+            Output(as_json="--json" in options).error(error)
+            code = error.exit_code
+        return Run(code, *capfd.readouterr())
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield run
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

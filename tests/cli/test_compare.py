@@ -40,11 +40,11 @@ def named(shapes: Path, *names: str) -> list[str]:
 
 
 def test_one_sampling_shows_what_each_vae_makes_of_it(
-    vaereg: Vaereg, shapes: Path, tmp_path: Path
+    here: Vaereg, shapes: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "sheet.png"
     words = ["compare", "--model", shapes / "shapes", "--out", out, "--ui", "html", "--json"]
-    found = vaereg(*words, *named(shapes, *VAES, "other/vae/ae"), "--home", tmp_path / "h").document
+    found = here(*words, *named(shapes, *VAES, "other/vae/ae"), "--home", tmp_path / "h").document
     own, plain, *others = found["pictures"]
     assert own["note"] == "checkpoint's own VAE"
     assert plain["name"] == "sd1 latents"
@@ -72,15 +72,15 @@ def test_one_sampling_shows_what_each_vae_makes_of_it(
 
 
 def test_without_vaes_named_the_recorded_ones_that_may_fit_are_shown(
-    vaereg: Vaereg, shapes: Path, tmp_path: Path
+    here: Vaereg, shapes: Path, tmp_path: Path
 ) -> None:
     home = ("--home", tmp_path / "h")
-    vaereg("scan", shapes, *home)
-    found = vaereg("compare", "--model", "shapes", "--json", *home).document
+    here("scan", shapes, *home)
+    found = here("compare", "--model", "shapes", "--json", *home).document
     names = {one["name"] for one in found["pictures"][2:]}
     assert "vivid" in names
     assert "ae" not in names
-    listed = vaereg("list", "--compatible", "--model", "shapes", "--json", *home).document
+    listed = here("list", "--compatible", "--model", "shapes", "--json", *home).document
     fits = {fit["name"]: fit for fit in listed[0]["vaes"]}
     assert (fits["vivid"]["verdict"], fits["vivid"]["level"]) == ("compatible", "generate")
     assert "foreign" not in fits
@@ -88,21 +88,21 @@ def test_without_vaes_named_the_recorded_ones_that_may_fit_are_shown(
 
 
 def test_a_picture_of_ones_own_needs_no_denoiser(
-    vaereg: Vaereg, shapes: Path, tmp_path: Path
+    here: Vaereg, shapes: Path, tmp_path: Path
 ) -> None:
     """The library's checkpoint has no text encoder, so it draws nothing."""
     build_some(tmp_path / "library", "forest_v1", "forest_vivid")
-    vaereg("scan", tmp_path / "library")
+    here("scan", tmp_path / "library")
     picture = tmp_path / "mine.png"
     Image.linear_gradient("L").resize((300, 200)).convert("RGB").save(picture)
     with Image.open(picture) as grey:
         grey.putdata([(x % 256, (2 * x) % 256, 90) for x in range(300 * 200)])
         grey.save(picture)
     pair = ("compare", "--model", "forest_v1", "--vae", "forest_vivid")
-    refused = vaereg(*pair, "--json")
+    refused = here(*pair, "--json")
     assert refused.code == 1
     assert "text encoder" in refused.document["error"]["message"]
-    found = vaereg(*pair, "--image", picture, "--json").document
+    found = here(*pair, "--image", picture, "--json").document
     assert found["drawing"]["steps"] == 0
     assert found["pictures"][-1]["verdict"] == "compatible"
     assert found["probe"]["level"] == "decode"
@@ -117,14 +117,14 @@ def test_a_picture_of_ones_own_needs_no_denoiser(
         (("--device", "cuda:9"), "no_device"),
     ],
 )
-def test_mistakes_are_told(vaereg: Vaereg, shapes: Path, words: tuple[str, str], code: str) -> None:
-    run = vaereg("compare", "--model", shapes / "shapes", *words, "--json")
+def test_mistakes_are_told(here: Vaereg, shapes: Path, words: tuple[str, str], code: str) -> None:
+    run = here("compare", "--model", shapes / "shapes", *words, "--json")
     assert run.document["error"]["code"] == code
     assert run.code == (2 if code == "usage" else 1)
 
 
 def test_a_checkpoint_without_a_vae_and_of_open_space(
-    vaereg: Vaereg, shapes: Path, tmp_path: Path
+    here: Vaereg, shapes: Path, tmp_path: Path
 ) -> None:
     """The VAE's own family tells the scale; nothing is judged by it alone."""
     whole = tmp_path / "whole.safetensors"
@@ -137,23 +137,23 @@ def test_a_checkpoint_without_a_vae_and_of_open_space(
     bare = tmp_path / "bare.safetensors"
     save_file(kept, bare)
     write_vae(tmp_path / "twin.safetensors", "twin")
-    lacking = vaereg("compare", "--model", bare, "--json")
+    lacking = here("compare", "--model", bare, "--json")
     assert lacking.code == 1
     assert "has no VAE of its own" in lacking.document["error"]["message"]
-    vaereg("check", "--model", bare, "--vae", tmp_path / "twin.safetensors", "--probe", "weights")
-    found = vaereg("compare", "--model", bare, "--vae", tmp_path / "twin.safetensors", "--json")
+    here("check", "--model", bare, "--vae", tmp_path / "twin.safetensors", "--probe", "weights")
+    found = here("compare", "--model", bare, "--vae", tmp_path / "twin.safetensors", "--json")
     first, plain = found.document["pictures"][:2]
     assert (first["kind"], plain["words"]) == ("fine", "the same picture")
     assert found.document["pictures"][-1]["verdict"] is None
 
 
 def test_a_look_on_one_picture_does_not_overrule_the_test_card(
-    vaereg: Vaereg, shapes: Path, tmp_path: Path
+    here: Vaereg, shapes: Path, tmp_path: Path
 ) -> None:
     home = ("--home", tmp_path / "h")
     pair = ("--model", shapes / "shapes", "--vae", shapes / "vivid.safetensors")
-    vaereg("check", *pair, "--probe", "decode", *home)
-    found = vaereg("compare", *pair, "--steps", "2", "--size", "64", "--json", *home).document
+    here("check", *pair, "--probe", "decode", *home)
+    found = here("compare", *pair, "--steps", "2", "--size", "64", "--json", *home).document
     assert found["pictures"][-1]["verdict"] == "compatible"
-    first = vaereg("compare", *pair, "--seed", "1", "--size", "64", "--json", *home).document
+    first = here("compare", *pair, "--seed", "1", "--size", "64", "--json", *home).document
     assert first["images"] != found["images"]

@@ -49,9 +49,9 @@ def row(document: dict, check: str) -> dict:
     ],
 )
 def test_the_picture_that_the_checkpoint_draws_tells(
-    vaereg: Vaereg, shapes: Path, vae: str, code: int, verdict: str, outcome: str, seen: str
+    here: Vaereg, shapes: Path, vae: str, code: int, verdict: str, outcome: str, seen: str
 ) -> None:
-    run = check(vaereg, shapes, vae)
+    run = check(here, shapes, vae)
     found = run.document
     assert (run.code, found["verdict"]) == (code, verdict)
     picture = row(found, "generation")
@@ -90,12 +90,12 @@ def test_one_drawing_serves_every_vae_and_the_verdicts_are_listed(
 
 
 def test_a_checkpoint_that_cannot_draw_gets_the_lower_level_and_says_so(
-    vaereg: Vaereg, library: Path
+    here: Vaereg, library: Path
 ) -> None:
     """The library's checkpoints have no text encoders."""
-    vaereg("scan", library)
+    here("scan", library)
     pair = ("--model", "forest_v1", "--vae", "vae_final_FIXED")
-    run = vaereg("check", *pair, "--probe", "generate", "--json")
+    run = here("check", *pair, "--probe", "generate", "--json")
     assert (run.code, run.document["probe"]["level"]) == (0, "decode")
     told = row(run.document, "generation")
     assert told["outcome"] == "unknown"
@@ -114,8 +114,8 @@ def test_without_diffusers_the_lower_level_answers(
     assert "diffusers" in row(run.document, "generation")["message"]
 
 
-def test_a_device_that_is_not_there_is_no_answer(vaereg: Vaereg, shapes: Path) -> None:
-    run = check(vaereg, shapes, "own", "--device", "cuda:7")
+def test_a_device_that_is_not_there_is_no_answer(here: Vaereg, shapes: Path) -> None:
+    run = check(here, shapes, "own", "--device", "cuda:7")
     assert (run.code, run.document["error"]["code"]) == (1, "no_device")
 
 
@@ -152,15 +152,15 @@ def test_a_long_drawing_can_be_interrupted(shapes: Path, tmp_path: Path) -> None
     assert not (home / "drawings").exists() or not os.listdir(home / "drawings")
 
 
-def test_while_the_space_is_open_no_recorded_vae_judges(vaereg: Vaereg, tmp_path: Path) -> None:
+def test_while_the_space_is_open_no_recorded_vae_judges(here: Vaereg, tmp_path: Path) -> None:
     """As one file the checkpoint does not tell its space: an SDXL VAE must not speak for it."""
     write_single_file(tmp_path / "models" / "painter.safetensors")
     for name in ("foreign", "twin"):
         write_vae(tmp_path / "models" / f"{name}.safetensors", name)
-    vaereg("scan", tmp_path / "models")
+    here("scan", tmp_path / "models")
     for name in ("foreign", "twin"):
-        vaereg("check", "--model", "painter", "--vae", name, "--probe", "decode", "--json")
-    own = vaereg("check", "--model", "painter", "--vae", "painter", "--probe", "decode", "--json")
+        here("check", "--model", "painter", "--vae", name, "--probe", "decode", "--json")
+    own = here("check", "--model", "painter", "--vae", "painter", "--probe", "decode", "--json")
     assert own.document["verdict"] != "incompatible"
-    twin = vaereg("check", "--model", "painter", "--vae", "twin", "--probe", "decode", "--json")
+    twin = here("check", "--model", "painter", "--vae", "twin", "--probe", "decode", "--json")
     assert twin.document["verdict"] == "compatible"

@@ -7,49 +7,25 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, Vaereg
+from tests.cli.conftest import Vaereg
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("PIL")
 
-from vaereg.cli.main import dispatch, hoist  # noqa: E402
 from vaereg.cli.matrix import with_settings  # noqa: E402
-from vaereg.cli.output import Output  # noqa: E402
 from vaereg.probes.prober import TorchProber  # noqa: E402
 from vaereg.probes.shapes.checkpoint import write_folder  # noqa: E402
 from vaereg.probes.shapes.vaes import write_vae  # noqa: E402
-from vaereg.registry.errors import VaeregError  # noqa: E402
 from vaereg.registry.judging.request import Picture, Request  # noqa: E402
 
 CELL = {
     "model", "vae", "baked", "verdict", "confidence", "reason", "level", "evidence", "advice",
     "images", "device", "dtype", "seconds", "decided_at", "recalled", "notes", "error",
 }  # fmt: skip
-
-
-@pytest.fixture
-def here(capfd: pytest.CaptureFixture[str]) -> Iterator[Vaereg]:
-    """As ``vaereg``, in this process: torch is loaded once for all of these tests."""
-
-    def run(*words: str | os.PathLike[str]) -> Run:
-        options, rest = hoist([os.fspath(word) for word in words])
-        capfd.readouterr()
-        try:
-            code = dispatch(options, rest)
-        except VaeregError as error:
-            Output(as_json="--json" in options).error(error)
-            code = error.exit_code
-        return Run(code, *capfd.readouterr())
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield run
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

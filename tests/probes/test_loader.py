@@ -228,7 +228,7 @@ def test_the_prober_asks_before_it_draws(tmp_path: Path) -> None:
     assert tight.draw(task).path == drawn.path
     huge = Component("denoiser", "unet-sd1", "ldm", "", (), ("float16",), 1, 10**9)
     large = replace(told, identity=replace(identity, components=(*identity.components, huge)))
-    with pytest.raises(OutOfMemory, match=r"drawing with model takes about 4\.\d GiB"):
+    with pytest.raises(OutOfMemory, match=r"drawing with model takes about [45]\.\d GiB"):
         tight.draw(replace(task, checkpoint=large, again=True))
     assert tight.draw(replace(task, checkpoint=large)).kept
 

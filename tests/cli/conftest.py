@@ -13,9 +13,6 @@ from typing import Any
 
 import pytest
 
-from vaereg.cli.main import dispatch, hoist
-from vaereg.cli.output import Output
-from vaereg.registry.errors import VaeregError
 from vaereg.registry.samples.library import SAMPLES, build
 
 FIVE = ("forest_v1", "harbour_xl", "vae_final_FIXED", "sdxl_vae", "ae")
@@ -41,8 +38,8 @@ Vaereg = Callable[..., Run]
 
 
 @pytest.fixture
-def vaereg(tmp_path: Path) -> Vaereg:
-    """Run ``vaereg`` with these words; ``env`` adds variables."""
+def alone(tmp_path: Path) -> Vaereg:
+    """Run ``vaereg`` with these words in a process of its own; ``env`` adds variables."""
 
     def run(*words: str | os.PathLike[str], **env: str) -> Run:
         done = subprocess.run(
@@ -62,23 +59,38 @@ def vaereg(tmp_path: Path) -> Vaereg:
 
 
 @pytest.fixture
-def here(capfd: pytest.CaptureFixture[str]) -> Iterator[Vaereg]:
-    """As ``vaereg``, in this process: torch is loaded once for all of these tests."""
-    import torch
+def vaereg(alone: Vaereg, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Vaereg:
+    """Run ``vaereg`` with these words: in this process, unless ``env`` asks for another one."""
+    from vaereg.cli.main import main
 
-    def run(*words: str | os.PathLike[str]) -> Run:
-        options, rest = hoist([os.fspath(word) for word in words])
-        capfd.readouterr()
+    def run(*words: str | os.PathLike[str], **env: str) -> Run:
+        if env or words[:1] in ((), ("demo",)):
+            return alone(*words, **env)
+        capfdbinary.readouterr()
+        before = os.getcwd()
+        os.chdir(tmp_path)
         try:
-            code = dispatch(options, rest)
-        except VaeregError as error:
-            Output(as_json="--json" in options).error(error)
-            code = error.exit_code
-        return Run(code, *capfd.readouterr())
+            code = main([os.fspath(word) for word in words])
+        except SystemExit as leaving:
+            code = leaving.code
+        finally:
+            os.chdir(before)
+        sys.stdout.flush()
+        out, err = (part.decode("utf-8", "surrogateescape") for part in capfdbinary.readouterr())
+        assert "Traceback" not in err, err
+        return Run(int(code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def here(vaereg: Vaereg) -> Iterator[Vaereg]:
+    """As ``vaereg``, with one thread for torch."""
+    import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield run
+    yield vaereg
     torch.set_num_threads(threads)
 
 

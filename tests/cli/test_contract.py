@@ -15,6 +15,12 @@ from tests.cli.conftest import Vaereg
 from vaereg import __version__
 
 
+@pytest.fixture
+def vaereg(alone: Vaereg) -> Vaereg:
+    """The contract is that of the program, so each run here is a process of its own."""
+    return alone
+
+
 def test_the_version(vaereg: Vaereg) -> None:
     assert vaereg("--version").out.strip() == f"vaereg {__version__}"
     assert vaereg("--json", "--version").document == {"version": __version__}

@@ -217,19 +217,19 @@ def test_a_checkpoint_that_is_gone_leaves_a_cross_decode_and_a_note(
 
 
 def test_memory_is_kept_to_and_the_deepest_probe_that_it_allows_answers(
-    vaereg: Vaereg, here: Vaereg, shapes: Path
+    alone: Vaereg, here: Vaereg, shapes: Path
 ) -> None:
     """No drawing begins that would leave too little for what comes after it."""
     shelf(here, shapes, "foreign")
     words = ["matrix", "--vae", "foreign", "--json", "--fresh", "--memory"]
-    refused = vaereg(*words, "20M", "--probe", "decode")
+    refused = alone(*words, "20M", "--probe", "decode")
     assert refused.code == 2
     base = int(re.search(r"hold (\d+) MiB", refused.document["error"]["message"])[1])
     for more, probe, verdict, level, stopped in (
         (12, "decode", "unknown", "none", "the probes decode and weights did not run: "),
         (base + 20, "generate", "incompatible", "decode", "no picture was generated: drawing with"),
     ):
-        run = vaereg(*words, f"{base + more}M", "--probe", probe)
+        run = alone(*words, f"{base + more}M", "--probe", probe)
         (cell,) = run.document["cells"]
         assert (cell["verdict"], cell["level"]) == (verdict, level)
         assert run.code == (1 if level == "none" else 0)

@@ -17,6 +17,7 @@ from ..registry.judging.request import Answer, Picture, Request
 from . import shapes
 from .context import Context
 from .page import STYLES, Page
+from .pictures import pair_picture
 from .probing import (
     DeviceOption,
     Dtype,
@@ -24,7 +25,6 @@ from .probing import (
     SeedOption,
     SizeOption,
     StepsOption,
-    picture_path,
     prober_maker,
 )
 from .taking import side_of
@@ -96,11 +96,12 @@ def check_command(
         drawn = Picture(str(settings.home / "drawings"), seed, steps, size)
         request = Request(probe.value, maker, None, image, again, declared, drawn, frontend)
         special = request.asked + (frontend or "")
-        picture = picture_path(settings, out, checkpoint, decoder, special)
+        picture = pair_picture(settings, out, checkpoint, decoder, special)
         request = replace(request, picture=picture)
         answer = None
         if not (frontend or image):
-            answer = recalled(store.verdicts(), checkpoint, decoder, request)
+            pair = checkpoint.artifact.digests.sha256, decoder.artifact.digests.sha256
+            answer = recalled(store.of_pair(*pair), decoder, request)
         answer = answer or _judged(settings, store, checkpoint, decoder, request)
     for note in answer.notes:
         settings.output.note(f"note: {note}")

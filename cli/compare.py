@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.errors import UsageError
 from ..registry.judging.request import Picture, Request
 from ..registry.verdicts.judge import reason
 from . import shapes
 from .context import Context
 from .page import Page
+from .pictures import SHEET, asked_file, kept_sheet
 from .probing import (
     DeviceOption,
     Dtype,
@@ -27,7 +24,6 @@ from .probing import (
     SizeOption,
     StepsOption,
     prober_maker,
-    require_writable,
 )
 from .taking import side_of
 from .words import size_words
@@ -126,17 +122,12 @@ def _files(
     from ..registry.judging.comparing import Files
 
     if out is None:
-        name = re.sub(r"[^\w.-]+", "_", checkpoint.name)[:60]
-        shown = [one.artifact.digests.sha256 for one in (checkpoint, *vaes)]
-        tail = hashlib.sha256("".join([*shown, asked]).encode()).hexdigest()[:8]
-        sheet = settings.home / "pictures" / f"{name}--compared--{tail}.png"
+        shas = [one.artifact.digests.sha256 for one in (checkpoint, *vaes)]
+        sheet = kept_sheet(settings, checkpoint.name, "compared", "".join([*shas, asked]))
     else:
-        sheet = Path(out).expanduser().absolute()
-        if sheet.suffix.lower() != ".png":
-            raise UsageError("the sheet is a PNG picture", "give --out a name that ends in .png")
-        require_writable(sheet.parent)
-    page = os.path.abspath(sheet.with_suffix(".html")) if ui else None
-    return Files(os.path.abspath(sheet), page)
+        sheet = asked_file(out, SHEET)
+    page = os.path.splitext(sheet)[0] + ".html" if ui else None
+    return Files(sheet, page)
 
 
 def _remember(settings: Context, store: Store, checkpoint: Side, compared: Compared) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from ..registry.errors import NoSpace, Unreadable, UsageError, VaeregError
+from ..registry.interrupts import remembered
 from ..registry.naming import shown
 from .context import Context
 from .page import Page
@@ -42,14 +43,17 @@ def demo_command(context: typer.Context) -> None:
     folder = settings.home / "demo"
     library = _library(folder)
     told: list[object] = []
-    for words in _steps(library, folder / "pictures"):
-        if settings.output.as_json:
-            told.append({"command": ["vaereg", *words], "answer": json.loads(_run(folder, words))})
-        else:
-            page = Page()
-            page.line(f"$ vaereg {' '.join(words)}", style="bold cyan")
-            answer(folder, words)
-            page.line()
+    with remembered() as interrupted_again:
+        for words in _steps(library, folder / "pictures"):
+            if settings.output.as_json:
+                said = json.loads(_run(folder, words))
+                told.append({"command": ["vaereg", *words], "answer": said})
+            else:
+                page = Page()
+                page.line(f"$ vaereg {' '.join(words)}", style="bold cyan")
+                answer(folder, words)
+                page.line()
+            interrupted_again()
     if settings.output.as_json:
         settings.output.json({"library": str(library), "steps": told})
     else:

@@ -7,17 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..registry.errors import NotFound, UsageError
+from ..registry.errors import NotFound
 from ..registry.judging.request import Picture, Request
 from ..registry.judging.sides import Side, checkpoint_of, vae_of
 from . import shapes
 from .check import Probe
 from .context import Context
+from .pictures import PAGE, asked_file, pair_picture
 from .probing import (
     DeviceOption,
     Dtype,
@@ -25,9 +25,7 @@ from .probing import (
     SeedOption,
     SizeOption,
     StepsOption,
-    picture_path,
     prober_maker,
-    require_writable,
 )
 from .sizes import size_of
 from .taking import side_of
@@ -84,7 +82,7 @@ def matrix_command(
 
     settings = Context.of(context)
     maker = prober_maker(device, dtype, size_of(memory) if memory is not None else None)
-    page = _page_path(out)
+    page = asked_file(out, PAGE) if out is not None else None
     started = time.monotonic()
     drawn = Picture(str(settings.home / "drawings"), seed, steps, size)
     with settings.store() as store:
@@ -125,7 +123,7 @@ def _plan(
         )
 
     def picture(checkpoint: Side, decoder: Side) -> str:
-        return with_settings(picture_path(settings, None, checkpoint, decoder), request)
+        return with_settings(pair_picture(settings, None, checkpoint, decoder), request)
 
     return Plan(checkpoints, vaes, request, not decoders, picture)
 
@@ -153,16 +151,6 @@ def with_settings(path: str, request: Request) -> str:
     told = "".join(f"--{value}{name}" for name, value in wishes.items() if value is not None)
     stem, extension = os.path.splitext(path)
     return stem + told + extension if request.probe == "generate" else path
-
-
-def _page_path(out: str | None) -> str | None:
-    if out is None:
-        return None
-    path = Path(out).expanduser().absolute()
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError("the page is an HTML file", "give --out a name that ends in .html")
-    require_writable(path.parent)
-    return os.path.abspath(path)
 
 
 # -- what is answered -------------------------------------------------------------------------

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..registry.errors import INSTALL_PROBES, MissingDependency, Unreadable, UsageError
-from ..registry.judging.sides import Side
+from ..registry.errors import INSTALL_PROBES, MissingDependency, UsageError
 from ..registry.naming import shown
 from ..registry.ports import Prober
-from .context import Context
 
 
 class Dtype(StrEnum):
@@ -90,36 +85,3 @@ def prober_maker(device: str, dtype: Dtype, memory: int | None = None) -> Callab
         return TorchProber(device, dtype.value, memory)
 
     return make
-
-
-def picture_path(
-    settings: Context, out: str | None, checkpoint: Side, vae: Side, asked: str = ""
-) -> str:
-    """Where the strip of a pair goes: below ``--out``, else below the home's ``pictures``.
-
-    What is ``asked`` otherwise than by default gives it a name of its own: no picture that a
-    recorded verdict rests on is overwritten.
-    Raises ``Unreadable`` where nothing can be written below ``--out``.
-    """
-    folder = Path(out).expanduser() if out else settings.home / "pictures"
-    if out:
-        require_writable(folder)
-    names = [re.sub(r"[^\w.-]+", "_", side.name)[:60] for side in (checkpoint, vae)]
-    both = checkpoint.artifact.digests.sha256 + vae.artifact.digests.sha256
-    tail = hashlib.sha256((both + asked).encode()).hexdigest()[:8]
-    return os.path.abspath(folder / f"{names[0]}--{names[1]}--{tail}.png")
-
-
-def require_writable(folder: Path) -> None:
-    """Before minutes are spent on what could not be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        why = str(failure.strerror)
-    else:
-        why = "" if os.access(folder, os.W_OK) else "no right to write there"
-    if why:
-        raise Unreadable(
-            f"pictures cannot go to {shown(str(folder))}: {why}",
-            "name a folder that you may write to with --out",
-        )

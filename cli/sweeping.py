@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..registry.errors import CannotRun, UsageError
@@ -14,14 +10,14 @@ from ..registry.naming import shown
 from . import shapes
 from .context import Context
 from .page import Page
-from .probing import Dtype, prober_maker, require_writable
+from .pictures import SHEET, asked_file, kept_sheet
+from .probing import Dtype, prober_maker
 
 if TYPE_CHECKING:
     import typer
 
     from ..registry.judging.sides import Side
-    from ..registry.measures import Scaling, VaeFile
-    from ..registry.ports import Prober, Store
+    from ..registry.ports import Store
     from ..registry.textual.swept import Sweep, SweptEncoder, SweptLayer
 
 
@@ -65,15 +61,15 @@ def run_sweep(
     prober = prober_maker(wishes.device, wishes.dtype)()
     from ..probes.generation.clip_sweep import sweep
     from ..registry.drawing import CheckpointFile
+    from ..registry.judging.generating import own_scaling
     from ..registry.judging.reference import vae_file
     from ..registry.textual.swept import SweepTask
 
     artifact = side.artifact
-    vae = vae_file(side)
     task = SweepTask(
         CheckpointFile(side.name, side.path, artifact.digests.sha256, artifact.identity),
-        vae,
-        _scaling(store, prober, side, vae),
+        vae_file(side),
+        own_scaling(store, prober, side),
         sheet,
         advised,
         wishes.seed,
@@ -93,36 +89,11 @@ def run_sweep(
 
 def _sheet(settings: Context, side: Side, out: str | None) -> str:
     """Where the sheet goes: ``--out``, else below the home's ``pictures``."""
-    if out is None:
-        name = re.sub(r"[^\w.-]+", "_", side.name)[:60]
-        # What is not recorded is not hashed for a name: its place tells it from others as well.
-        place = hashlib.sha256(os.fsencode(side.path or ""))
-        tail = (side.artifact.digests.sha256 or place.hexdigest())[:8]
-        return os.path.abspath(settings.home / "pictures" / f"{name}--clip-skip--{tail}.png")
-    sheet = Path(out).expanduser().absolute()
-    if sheet.suffix.lower() != ".png":
-        raise UsageError("the sheet is a PNG picture", "give --out a name that ends in .png")
-    require_writable(sheet.parent)
-    return os.path.abspath(sheet)
-
-
-def _scaling(store: Store, prober: Prober, side: Side, vae: VaeFile | None) -> Scaling | None:
-    """The normalisation of a checkpoint's latents, by what its header says, else by its own VAE.
-
-    None where neither the denoiser nor the colours of the VAE tell a family.
-    """
-    from ..registry.colours.response import match
-    from ..registry.colours.scaling import scaling_of
-    from ..registry.judging.settling import by_match
-
-    parts = [side.artifact.identity.component(role) for role in ("denoiser", "vae")]
-    latents = [part.latent for part in parts if part and part.latent]
-    known = next((found for latent in latents if (found := scaling_of(latent))), None)
-    if known or vae is None or len(latents) < 2:
-        return known
-    sha256 = side.artifact.digests.sha256
-    reading = store.readings().get(sha256) or prober.read(vae)
-    return scaling_of(by_match(latents[-1], match(reading, vae.channels, vae.mates)))
+    if out is not None:
+        return asked_file(out, SHEET)
+    # What is not recorded is not hashed for a name: its place tells it from others as well.
+    content = side.artifact.digests.sha256 or side.path or ""
+    return kept_sheet(settings, side.name, "clip-skip", content)
 
 
 def document(found: Sweep) -> shapes.Json:

@@ -44,18 +44,24 @@ ROOTS = """
 SELECT path FROM roots WHERE machine = ? ORDER BY path
 """
 
-VERDICTS = """
+_VERDICTS = """
 SELECT v.id, m.sha256, a.sha256,
   v.verdict, v.confidence, v.advice, v.rules_version, v.level, v.decided_at,
   v.cost, v.images
 FROM verdicts v JOIN artifacts m ON m.id = v.model_id JOIN artifacts a ON a.id = v.vae_id
-ORDER BY v.id
+{where} ORDER BY v.id
 """
 
-EVIDENCE = """
+_EVIDENCE = """
 SELECT verdict_id, check_name, outcome, expected, found, message
-FROM evidence ORDER BY verdict_id, ordinal
+FROM evidence {where} ORDER BY verdict_id, ordinal
 """
+
+VERDICTS = _VERDICTS.format(where="")
+EVIDENCE = _EVIDENCE.format(where="")
+
+VERDICTS_OF = _VERDICTS.format(where="WHERE m.sha256 = ? AND a.sha256 = ?")
+EVIDENCE_OF = _EVIDENCE.format(where="WHERE verdict_id = ?")
 
 READINGS = """
 SELECT a.sha256, r.response, r.fit, r.finite, r.contrast, r.trouble

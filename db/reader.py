@@ -73,6 +73,14 @@ class Reader:
             checks = _grouped(query(queries.EVIDENCE), rows.evidence_from)
             return tuple(rows.verdict_from(row, checks[row[0]]) for row in query(queries.VERDICTS))
 
+    def of_pair(self, model: str, vae: str) -> tuple[StoredVerdict, ...]:
+        """The recorded verdicts on one pair, by their SHA-256s."""
+        with self._reading() as query:
+            return tuple(
+                rows.verdict_from(row, map(rows.evidence_from, query(queries.EVIDENCE_OF, row[0])))
+                for row in query(queries.VERDICTS_OF, model, vae)
+            )
+
     def readings(self) -> Mapping[str, Reading]:
         """Every reading that today's probes would make alike, by the model's SHA-256."""
         with self._reading() as query:
@@ -133,6 +141,10 @@ class Nothing:
         return ()
 
     def verdicts(self) -> tuple[StoredVerdict, ...]:
+        """No verdict."""
+        return ()
+
+    def of_pair(self, model: str, vae: str) -> tuple[StoredVerdict, ...]:
         """No verdict."""
         return ()
 

@@ -77,6 +77,10 @@ class RegistryStore:
         """Every recorded verdict, evidence included."""
         return self._reading().verdicts()
 
+    def of_pair(self, model: str, vae: str) -> tuple[StoredVerdict, ...]:
+        """The recorded verdicts on one pair, by their SHA-256s, evidence included."""
+        return self._reading().of_pair(model, vae)
+
     def readings(self) -> Mapping[str, Reading]:
         """Every recorded reading, by the model's SHA-256."""
         return self._reading().readings()

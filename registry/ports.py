@@ -101,6 +101,10 @@ class Store(Protocol):
         """Every recorded verdict, evidence included."""
         ...
 
+    def of_pair(self, model: str, vae: str) -> tuple[StoredVerdict, ...]:
+        """The recorded verdicts on one pair, by their SHA-256s; one a level."""
+        ...
+
     def rejections(self) -> tuple[Rejection, ...]:
         """Every file that scans could not take in, by path."""
         ...

@@ -7,13 +7,15 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from string import Template
+from pathlib import Path
 
+from ...probes.pictures.paper import LONGEST, framed, safe
+from ...probes.pictures.writing import write_whole
 from ...registry.naming import shown
 from ...registry.values import Evidence
 from .album import Album
-from .paper import LONGEST, part, policy, safe, write
 
+_PARTS = Path(__file__).parent / "matrix"
 _ROOMY = 6
 """With no more columns than these, cells hold verdict and reason in words, not a sign alone."""
 _SIGNS = {
@@ -91,7 +93,7 @@ def write_matrix_page(path: str, page: MatrixPage) -> None:
 
     Raises ``NoSpace`` and ``Unreadable`` where it cannot be written.
     """
-    write(path, matrix_page(page))
+    write_whole(path, matrix_page(page).encode(), "page")
 
 
 def matrix_page(page: MatrixPage) -> str:
@@ -100,17 +102,14 @@ def matrix_page(page: MatrixPage) -> str:
     Its policy lets a browser load nothing that the page does not hold itself: style, script, and
     the pictures as far as there is room for them. Without scripts the grid and its reasons stay.
     """
-    style, script = part("matrix/page.css"), part("matrix/page.js")
     album = Album()
     data = _data(page, album)
     down, across = _fits(page)
     counts = Counter(_known(cell.verdict) for cell in page.cells.values())
-    return Template(part("matrix/page.html")).substitute(
-        policy=policy(style, script),
-        style=style,
-        script=script,
-        title=safe(page.title),
-        captions="\n    ".join(_caption(text) for text in (*page.captions, *album.notes())),
+    return framed(
+        _PARTS,
+        page.title,
+        (*page.captions, *album.notes()),
         density="roomy" if len(page.columns) <= _ROOMY else "dense",
         chips="\n      ".join(
             _chip(verdict, counts[verdict])
@@ -124,10 +123,6 @@ def matrix_page(page: MatrixPage) -> str:
         data=data,
         pictures="\n".join(album.blocks()),
     )
-
-
-def _caption(text: str) -> str:
-    return f"<p>{safe(text, LONGEST)}</p>"
 
 
 def _chip(verdict: str, count: int) -> str:

@@ -6,15 +6,19 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..colours.response import match
+from ..colours.scaling import scaling_of
 from ..drawing import CheckpointFile, DrawTask, ShowTask
 from ..errors import CannotRun
 from ..frontends.support import ordered
-from ..measures import VaeFile
-from ..ports import Prober
+from ..measures import Scaling, VaeFile
+from ..ports import Prober, Store
 from ..verdicts.conventions import conventions
 from ..verdicts.made import Made
 from ..verdicts.pair import Pair
+from .reference import vae_file
 from .request import Request
+from .settling import by_match
 from .sides import Side
 
 
@@ -76,6 +80,23 @@ def draw_task(model: Side, request: Request) -> DrawTask:
     )
     drawn = request.drawn
     return DrawTask(file, drawn.folder, drawn.seed, drawn.steps, drawn.size, again=request.again)
+
+
+def own_scaling(store: Store, prober: Prober, model: Side) -> Scaling | None:
+    """The normalisation of a checkpoint's latents, by what its header says, else by its own VAE.
+
+    None where neither the denoiser nor the colours of the VAE tell a family. Raises ``FileError``
+    and ``ProbeError``.
+    """
+    parts = [model.artifact.identity.component(role) for role in ("denoiser", "vae")]
+    latents = [part.latent for part in parts if part and part.latent]
+    known = next((found for latent in latents if (found := scaling_of(latent))), None)
+    vae = vae_file(model)
+    if known or vae is None or len(latents) < 2:
+        return known
+    sha256 = model.artifact.digests.sha256
+    reading = store.readings().get(sha256) or prober.read(vae)
+    return scaling_of(by_match(latents[-1], match(reading, vae.channels, vae.mates)))
 
 
 def beside(picture: str | None) -> str | None:

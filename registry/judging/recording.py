@@ -16,22 +16,19 @@ from .request import Answer, Request
 from .sides import Side
 
 
-def recalled(
-    stored: Iterable[StoredVerdict], model: Side, vae: Side, request: Request
-) -> Answer | None:
+def recalled(of_pair: Iterable[StoredVerdict], vae: Side, request: Request) -> Answer | None:
     """A recorded answer to the same question of a probe as deep as asked, its pictures still there.
 
-    An open question is always asked again, and so is what rests on an author's word.
+    ``of_pair`` is what is recorded of the pair asked about. An open question is always asked again,
+    and so is what rests on an author's word.
     """
     if request.again or request.probe == "none":
         return None
-    pair = (model.artifact.digests.sha256, vae.artifact.digests.sha256)
     levels = LEVELS[max(LEVELS.index("weights"), LEVELS.index(request.level)) :]
     found = [
         row
-        for row in stored
-        if (row.model_sha256, row.vae_sha256) == pair
-        and row.rules_version == RULES_VERSION
+        for row in of_pair
+        if row.rules_version == RULES_VERSION
         and row.level in levels
         and _asked(row) == request.asked
         and row.verdict.verdict != "unknown"
@@ -74,7 +71,8 @@ def remember(store: Store, stored: StoredVerdict) -> tuple[str, ...]:
     plain one. Notes where the registry cannot be written to: that spoils no answer.
     """
     try:
-        if any(says_more(row, stored) for row in store.verdicts()):
+        known = store.of_pair(stored.model_sha256, stored.vae_sha256)
+        if any(says_more(row, stored) for row in known):
             return ()
         store.keep_verdict(stored)
     except (StoreError, NotFound) as failure:
@@ -87,12 +85,9 @@ def _asked(row: StoredVerdict) -> str:
 
 
 def says_more(row: StoredVerdict, new: StoredVerdict) -> bool:
-    """Whether a recorded verdict stays where a new one of its depth comes."""
-    same = (row.model_sha256, row.vae_sha256, row.level) == (
-        new.model_sha256,
-        new.vae_sha256,
-        new.level,
-    )
-    if not same or row.rules_version != new.rules_version or row.verdict.verdict == "unknown":
+    """Whether a recorded verdict on a pair stays where a new one of its depth comes."""
+    if (row.level, row.rules_version) != (new.level, new.rules_version):
+        return False
+    if row.verdict.verdict == "unknown":
         return False
     return new.verdict.verdict == "unknown" or bool(_asked(new) and not _asked(row))

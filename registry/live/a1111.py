@@ -21,16 +21,15 @@ from .matching import Match, find, plain
 from .webui import (
     API,
     CHECKPOINT,
+    WebUi,
     change,
     checkpoint,
     checkpoints,
-    flags,
     is_checkpoint,
     listed,
     take_back,
     text,
 )
-from .webui import options as settings
 
 BAKED, AUTOMATIC = "None", "Automatic"
 _OVERRIDES = "sd_vae_overrides_per_model_preferences"
@@ -39,28 +38,17 @@ _FORCING = {"vae_path": "--vae-path", "vae": "--vae"}
 modules/cmd_args.py."""
 
 
-class A1111:
+class A1111(WebUi):
     """Fulfils ``base.Live``."""
 
     def __init__(self, client: Client, name: str = "a1111", title: str = "AUTOMATIC1111") -> None:
-        self.name, self.title, self.url = name, title, client.address.base
-        client.title = title
-        self.send = client.send
-        self._client = client
+        super().__init__(client, name, title)
 
     def models(self, role: str) -> list[Listed]:
         """Checkpoints and VAEs; it lists no others."""
         if role == "checkpoint":
             return checkpoints(self._client)
         return listed(self._client, "/sd-vae", "vae") if role == "vae" else []
-
-    def options(self) -> Mapping[str, object]:
-        """Its settings."""
-        return settings(self._client)
-
-    def flags(self) -> Mapping[str, object]:
-        """Its launch flags."""
-        return flags(self._client)
 
     def current_vae(self, checkpoint: str | None = None) -> str | None:
         """``Automatic``, ``None`` for the checkpoint's own, or a file's name; a forced one's path.

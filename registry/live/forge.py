@@ -21,29 +21,25 @@ from .matching import Match, find, same_path
 from .modules import TEXT_ENCODER, Modules, kind_of, sorted_out
 from .webui import (
     CHECKPOINT,
+    WebUi,
     change,
     checkpoint,
     checkpoints,
-    flags,
     is_checkpoint,
     listed,
     take_back,
     text,
 )
-from .webui import options as settings
 
 MODULES = "forge_additional_modules"
 _PRESET = "forge_preset"
 
 
-class Forge:
+class Forge(WebUi):
     """Fulfils ``base.Live``; ``sd_vae`` stands among its settings, and nothing reads it."""
 
     def __init__(self, client: Client, name: str = "forge", title: str = "Forge") -> None:
-        self.name, self.title, self.url = name, title, client.address.base
-        client.title = title
-        self.send = client.send
-        self._client = client
+        super().__init__(client, name, title)
 
     def models(self, role: str) -> list[Listed]:
         """Checkpoints; and its modules, told apart by what they are."""
@@ -54,14 +50,6 @@ class Forge:
         vaes = sorted_out(paths, self.flags(), self._client.address).vaes
         kept = [one for one in modules if (one.path in vaes) == (role == "vae")]
         return [Listed(role, one.name, one.path) for one in kept]
-
-    def options(self) -> Mapping[str, object]:
-        """Its settings."""
-        return settings(self._client)
-
-    def flags(self) -> Mapping[str, object]:
-        """Its launch flags."""
-        return flags(self._client)
 
     def current_vae(self, checkpoint: str | None = None) -> str | None:
         """The VAE among the modules that are set, by its path; None for the checkpoint's own.

@@ -21,14 +21,26 @@ OPTIONS = f"{API}/options"
 CHECKPOINT = "sd_model_checkpoint"
 
 
-def options(client: Client) -> Mapping[str, object]:
-    """The settings; raises ``SourceError``."""
+class WebUi:
+    """What the descendants have in common of ``base.Live``."""
+
+    def __init__(self, client: Client, name: str, title: str) -> None:
+        self.name, self.title, self.url = name, title, client.address.base
+        client.title = title
+        self.send = client.send
+        self._client = client
+
+    def options(self) -> Mapping[str, object]:
+        """Its settings; raises ``SourceError``."""
+        return _options(self._client)
+
+    def flags(self) -> Mapping[str, object]:
+        """Its launch flags, as argparse names them; raises ``SourceError``."""
+        return _mapping(self._client, self._client.get(f"{API}/cmd-flags"), "launch flags")
+
+
+def _options(client: Client) -> Mapping[str, object]:
     return _mapping(client, client.get(OPTIONS), "settings")
-
-
-def flags(client: Client) -> Mapping[str, object]:
-    """The launch flags, as argparse names them; raises ``SourceError``."""
-    return _mapping(client, client.get(f"{API}/cmd-flags"), "launch flags")
 
 
 def listed(client: Client, path: str, role: str, name: str = "model_name") -> list[Listed]:
@@ -64,7 +76,7 @@ def take_back(client: Client, sent: Sent, along: str | None = None) -> bool:
     ``SourceError``.
     """
     before, ours = (one if isinstance(one, dict) else {} for one in (sent.body, sent.sets))
-    now = options(client)
+    now = _options(client)
     moved = [key for key in before if not _same(key, now.get(key), before[key])]
     theirs = [key for key in moved if key in ours and not _same(key, now.get(key), ours[key])]
     # A frontend that had no checkpoint takes none for an answer.
@@ -76,7 +88,7 @@ def take_back(client: Client, sent: Sent, along: str | None = None) -> bool:
         return False
     extra = {along: now[along]} if along and along not in back and now.get(along) else {}
     client.send(sent.method, sent.url, {**extra, **back})
-    read = options(client)
+    read = _options(client)
     for key in back:
         if not _same(key, read.get(key), back[key]):
             what = f"{key} is {shown(str(read.get(key)))} and not {shown(str(back[key]))}"

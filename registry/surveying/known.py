@@ -78,8 +78,8 @@ class Known:
             return None
         probe = "auto" if request.probe == "none" else request.probe
         rows = [row for row in self._store.of_pair(*key) if self._alike(row)]
-        sides = self.side(key[0]), self.side(key[1])
-        answer = recalled(rows, *sides, replace(self.asked(key, request), probe=probe))
+        asked = replace(self.asked(key, request), probe=probe)
+        answer = recalled(rows, self.side(key[1]), asked)
         if answer is None:
             return None
         decided = next(row.decided_at for row in rows if row.verdict is answer.verdict)

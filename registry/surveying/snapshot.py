@@ -49,10 +49,6 @@ class Snapshot:
     def _pairs(self) -> tuple[DeclaredPair, ...]:
         return self._store.pairs()
 
-    def of_pair(self, model: str, vae: str) -> tuple[StoredVerdict, ...]:
-        """The recorded verdicts on one pair, by their SHA-256s."""
-        return tuple(self._verdicts.get((model, vae), {}).values())
-
     # -- what is kept in memory ---------------------------------------------------------------
 
     def models(self) -> tuple[Model, ...]:
@@ -70,6 +66,10 @@ class Snapshot:
     def verdicts(self) -> tuple[StoredVerdict, ...]:
         """As the store's."""
         return tuple(row for rows in self._verdicts.values() for row in rows.values())
+
+    def of_pair(self, model: str, vae: str) -> tuple[StoredVerdict, ...]:
+        """As the store's."""
+        return tuple(self._verdicts.get((model, vae), {}).values())
 
     def pairs(self) -> tuple[DeclaredPair, ...]:
         """As the store's."""

@@ -27,7 +27,7 @@ from tests.cli.matrix_cases import (  # noqa: E402
     painted,
 )
 from tests.db.samples import STAMP, checkpoint, vae  # noqa: E402
-from tests.probes.test_comparison_page import Outline  # noqa: E402
+from tests.pages import Outline  # noqa: E402
 from vaereg.cli.matrix_sheet import page_of  # noqa: E402
 from vaereg.cli.pages.album import Album  # noqa: E402
 from vaereg.cli.pages.matrix_page import (  # noqa: E402

@@ -21,7 +21,7 @@ from tests.cli.matrix_cases import (
     matrix,
     painted,
 )
-from tests.probes.test_comparison_page import BROWSERS, Browser
+from tests.pages import BROWSERS, Browser
 from vaereg.cli.pages.matrix_page import write_matrix_page
 from vaereg.registry.values import Evidence
 

@@ -234,6 +234,19 @@ def test_a_baked_in_vae_is_judged_against_its_own_checkpoint(store: Store) -> No
     assert len(store.verdicts()) == 1
 
 
+def test_the_verdicts_on_one_pair_are_asked_for_alone(store: Store) -> None:
+    store.remember([(checkpoint(), at("/m/c.pt")), (vae(), at("/m/v.pt"))])
+    kept = verdict(checkpoint(), vae())
+    deeper = replace(kept, level="decode", verdict=replace(kept.verdict, evidence=()))
+    baked = verdict(checkpoint(), checkpoint())
+    for each in (kept, baked, deeper):
+        store.keep_verdict(each)
+    one, other = (artifact.digests.sha256 for artifact in (checkpoint(), vae()))
+    assert store.of_pair(one, other) == (kept, deeper)
+    assert store.of_pair(one, one) == (baked,)
+    assert store.of_pair(other, one) == store.of_pair(one, sha("other")) == ()
+
+
 def test_a_verdict_on_an_unknown_model_is_refused(store: Store) -> None:
     store.remember([(vae(), at("/m/v.pt"))])
     with pytest.raises(NotFound, match=sha("model")):

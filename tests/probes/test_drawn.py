@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,16 +18,15 @@ pytest.importorskip("transformers")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from tests.probes import generation_folders  # noqa: E402
+from tests.probes.drawing_cases import counting, task  # noqa: E402
 from tests.probes.generation_cases import CPU, DENOISER, described, rewritten  # noqa: E402
 from vaereg.probes.generation.drawn import draw, wider  # noqa: E402
 from vaereg.probes.generation.kept import load_latents, recalled  # noqa: E402
 from vaereg.probes.generation.sampling import sample  # noqa: E402
 from vaereg.probes.prober import TorchProber  # noqa: E402
 from vaereg.probes.shapes import checkpoint  # noqa: E402
-from vaereg.registry.drawing import CheckpointFile, Drawing, DrawTask  # noqa: E402
+from vaereg.registry.drawing import Drawing  # noqa: E402
 from vaereg.registry.errors import (  # noqa: E402
-    CannotRun,
-    NoSpace,
     OutOfMemory,
     Unreadable,
     UsageError,
@@ -47,21 +41,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("drawn") / "shapes.safetensors"
     checkpoint.write_single_file(path)
     return path
-
-
-def task(path: Path, folder: Path, **wishes: object) -> DrawTask:
-    told = described(path)
-    content = path.read_bytes() if path.is_file() else str(path).encode()
-    sha256 = hashlib.sha256(content).hexdigest()
-    return DrawTask(
-        CheckpointFile(path.name, str(path), sha256, told.identity), str(folder), **wishes
-    )
-
-
-def counting():
-    """A watcher, and the steps that it was told of."""
-    steps: list[int] = []
-    return lambda step, _all: steps.append(step), steps
 
 
 def overflowing(tensors):
@@ -324,105 +303,6 @@ GIB = 1 << 30
 def test_types_to_draw_in_after_a_failure(dtype, free, types) -> None:
     """With SDXL's UNet, which takes 10.3 GB in float32."""
     assert wider(dtype, free, 2_567_463_684) == types
-
-
-def folder_of(model: Path, tmp_path: Path, **changes: int) -> Path:
-    """The checkpoint as a folder whose configs say something else."""
-    folder = tmp_path / "lying"
-    checkpoint.write_folder(folder)
-    for name, value in changes.items():
-        part, _, key = name.partition("__")
-        config = folder / part / "config.json"
-        config.write_text(json.dumps(json.loads(config.read_text()) | {key: value}))
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("lies", "says"),
-    [
-        ({"unet__sample_size": 10}, "pictures of 80 x 80 pixels"),
-        ({"unet__sample_size": -5}, "pictures of -40 x -40 pixels"),
-        ({"text_encoder__num_hidden_layers": 0}, "no layer"),
-        ({"unet__in_channels": 0, "unet__out_channels": 0}, "no channels"),
-        ({"unet__cross_attention_dim": 0}, "has the shape"),
-    ],
-    ids=str,
-)
-def test_false_configs_are_not_the_user_s_fault(model, tmp_path: Path, lies, says) -> None:
-    """pytest makes errors of warnings: none of torch's may come out either."""
-    folder = folder_of(model, tmp_path, **lies)
-    with pytest.raises(CannotRun, match=says):
-        draw(task(folder, tmp_path / "kept"), CPU, "auto")
-
-
-def test_a_size_that_is_asked_for_goes_before_the_config_s(model, tmp_path: Path) -> None:
-    folder = folder_of(model, tmp_path, unet__sample_size=10)
-    made = draw(task(folder, tmp_path / "kept", size=64, steps=1), CPU, "auto")
-    assert (made.width, made.height) == (64, 64)
-
-
-def dangling(path: Path) -> None:
-    path.symlink_to("nowhere")
-
-
-def a_file(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-@pytest.mark.parametrize("harm", [dangling, a_file])
-def test_a_place_that_cannot_be_is_told_before_anything_is_drawn(
-    model, tmp_path: Path, harm
-) -> None:
-    harm(tmp_path / "drawings")
-    watch, steps = counting()
-    for folder in (tmp_path / "drawings", tmp_path / "drawings" / "deeper"):
-        with pytest.raises(Unreadable, match="drawings is no folder") as caught:
-            draw(task(model, folder), CPU, "auto", watch)
-        assert "--home" in str(caught.value.hint)
-    assert steps == []
-
-
-def test_a_folder_at_a_drawing_s_place(model, tmp_path: Path) -> None:
-    made = draw(task(model, tmp_path, steps=1), CPU, "auto")
-    os.unlink(made.path)
-    os.mkdir(made.path)
-    watch, steps = counting()
-    with pytest.raises(Unreadable, match="a folder lies there") as caught:
-        draw(task(model, tmp_path, steps=1), CPU, "auto", watch)
-    assert made.path in caught.value.message
-    assert steps == []
-
-
-def test_a_disk_that_is_full_already(model, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=4096))
-    watch, steps = counting()
-    with pytest.raises(NoSpace, match=re.escape(str(tmp_path))):
-        draw(task(model, tmp_path, steps=1), CPU, "auto", watch)
-    assert steps == []
-
-
-def test_a_full_disk_is_told(model, tmp_path: Path, monkeypatch) -> None:
-    def full(_partial: str, _path: str) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(NoSpace):
-        draw(task(model, tmp_path, steps=1), CPU, "auto")
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_folder_that_is_none(model, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(Unreadable, match="file"):
-        draw(task(model, tmp_path / "file", steps=1), CPU, "auto")
-
-
-def test_nothing_to_draw_with(tmp_path: Path) -> None:
-    from vaereg.probes.shapes.vaes import write_vae
-
-    write_vae(tmp_path / "vae.safetensors")
-    with pytest.raises(CannotRun, match="no denoiser"):
-        draw(task(tmp_path / "vae.safetensors", tmp_path / "kept"), CPU, "auto")
 
 
 def test_the_prober_draws_and_keeps_account(model, tmp_path: Path) -> None:

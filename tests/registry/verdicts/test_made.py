@@ -95,7 +95,7 @@ def test_the_answer_to_a_special_question_is_none_to_the_plain_one() -> None:
         return Request("generate", lambda: pytest.fail("asked"), drawn=Picture(steps=steps))
 
     rows = [stored(asked="steps=1")]
-    assert recalled(rows, side("m"), side("v"), request(None)) is None
-    assert recalled(rows, side("m"), side("v"), request(2)) is None
-    assert recalled(rows, side("m"), side("v"), request(1)) is not None
-    assert recalled([stored()], side("m"), side("v"), request(None)) is not None
+    assert recalled(rows, side("v"), request(None)) is None
+    assert recalled(rows, side("v"), request(2)) is None
+    assert recalled(rows, side("v"), request(1)) is not None
+    assert recalled([stored()], side("v"), request(None)) is not None

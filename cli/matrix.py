@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections import Counter
@@ -85,6 +86,9 @@ def matrix_command(
     page = asked_file(out, PAGE) if out is not None else None
     started = time.monotonic()
     drawn = Picture(str(settings.home / "drawings"), seed, steps, size)
+    if memory is not None:
+        # What writes verdicts counts among the libraries, which are there before any model.
+        importlib.import_module("vaereg.db.writer")
     with settings.store() as store:
         plan = _plan(settings, store, model, vae, Request(probe.value, maker, drawn=drawn))
         plan = replace(plan, fresh=fresh, device=device, dtype=TORCH_NAMES[dtype.value])

@@ -89,7 +89,8 @@ def check_command(
     settings = Context.of(context)
     started = time.monotonic()
     with settings.store() as store:
-        checkpoint = side_of(settings, store, model, "model")
+        to_draw = probe is Probe.GENERATE
+        checkpoint = side_of(settings, store, model, "model", to_draw)
         decoder = side_of(settings, store, vae, "vae")
         again = bool(fresh or device != "auto" or dtype is not Dtype.AUTO)
         declared = declared_by(store.pairs(), checkpoint, decoder)

@@ -57,7 +57,7 @@ def clip_command(
     if not sweep:
         sweeping.refuse_wishes(context)
     with settings.store() as store:
-        found = glanced(settings, store, model, "model")
+        found = glanced(settings, store, model, "model", to_draw=sweep)
         side = found.side
         seen, notices = look_at_pictures(settings, store, model, side) if look else (None, ())
         with _contents(found) as contents:

@@ -79,7 +79,7 @@ def compare_command(
     settings = Context.of(context)
     maker = prober_maker(device, dtype)
     with settings.store() as store:
-        checkpoint = side_of(settings, store, model, "model")
+        checkpoint = side_of(settings, store, model, "model", to_draw=image is None)
         vaes = [side_of(settings, store, ref, "vae") for ref in vae or ()]
         vaes = vaes or _chosen(store, checkpoint)
         drawn = Picture(str(settings.home / "drawings"), seed, steps, size)

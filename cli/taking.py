@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..registry.errors import NotFound, StoreError
+from ..registry.errors import FileError, NotFound, StoreError
 from ..registry.intake import look, take_in
 from ..registry.judging.sides import Side
 from ..registry.lookup import path_of, recorded
@@ -30,38 +30,35 @@ class Taken:
     look: Peek | None = None
 
 
-def side_of(settings: Context, store: Store, ref: str, role: str) -> Side:
-    """The side of ``taken`` alone."""
-    return taken(settings, store, ref, role).side
-
-
-def taken(settings: Context, store: Store, ref: str, role: str) -> Taken:
+def side_of(settings: Context, store: Store, ref: str, role: str, to_draw: bool = False) -> Side:
     """A registered model as it is recorded; a path that is new or changed is taken in first.
 
-    A REF of another machine is looked into by its headers alone, unless its content is here.
-    ``role`` is ``model`` or ``vae``: what is looked for behind a REF that leaves a choice. Raises
-    ``NotFound``, ``Ambiguous``, ``FileError`` and ``SourceError``.
+    A REF of another machine is looked into by its headers alone, unless its content is here; one
+    that is ``to_draw`` is taken from Hugging Face's cache where a pipeline lies there. ``role`` is
+    ``model`` or ``vae``: what is looked for behind a REF that leaves a choice. Raises ``NotFound``,
+    ``Ambiguous``, ``FileError`` and ``SourceError``.
     """
-    return _found(settings, store, ref, role, _taken_in)
+    return _found(settings, store, ref, role, _taken_in, to_draw).side
 
 
-def glanced(settings: Context, store: Store, ref: str, role: str) -> Taken:
-    """As ``taken``, but of a path that is new or changed the headers alone are read.
+def glanced(settings: Context, store: Store, ref: str, role: str, to_draw: bool = False) -> Taken:
+    """As ``side_of``, but of a path that is new or changed the headers alone are read.
 
-    Nothing is recorded, and the SHA-256 of what is not recorded is empty. Raises as ``taken``.
+    Nothing is recorded, and the SHA-256 of what is not recorded is empty. Raises as ``side_of``.
     """
-    return _found(settings, store, ref, role, _glanced)
+    return _found(settings, store, ref, role, _glanced, to_draw)
 
 
 _Reading = Callable[[Context, Store, str], Artifact]
 """What tells the content of a path that is not recorded as it is."""
 
 
-def _found(settings: Context, store: Store, ref: str, role: str, read: _Reading) -> Taken:
+def _found(
+    settings: Context, store: Store, ref: str, role: str, read: _Reading, to_draw: bool
+) -> Taken:
     path = path_of(ref)
     if path is not None:
-        known = _known_at(store, path) or read(settings, store, path)
-        return Taken(Side(display_name(path), path, known))
+        return Taken(_at(settings, store, path, read))
     try:
         return Taken(Side.of(recorded(store, ref)))
     except NotFound:
@@ -69,7 +66,41 @@ def _found(settings: Context, store: Store, ref: str, role: str, read: _Reading)
         if remote is None:
             raise
     warn_of_secret(settings, ref)
+    cached = _cached(settings, remote) if to_draw else None
+    if cached is not None:
+        return Taken(_at(settings, store, cached, read))
     return _remote_side(settings, store, remote, role)
+
+
+def _at(settings: Context, store: Store, path: str, read: _Reading) -> Side:
+    known = _known_at(store, path) or read(settings, store, path)
+    return Side(display_name(path), path, known)
+
+
+def _cached(settings: Context, remote: Ref) -> str | None:
+    """The folder of a pipeline that can draw, in the cache of Hugging Face's library."""
+    from ..registry.sources.huggingface.cache import cached_pipeline
+    from ..registry.sources.refs import HfRef
+
+    if not isinstance(remote, HfRef) or remote.path is not None:
+        return None
+    path = cached_pipeline(remote.repo, remote.revision)
+    if path is None or not _can_draw(path):
+        return None
+    settings.output.note(f"note: {shown(str(remote))} is here already: {path}")
+    return path
+
+
+def _can_draw(folder: str) -> bool:
+    """Whether a pipeline's files can be read, its denoiser's weights among them."""
+    if not isinstance(next(walk(folder), None), Found):
+        return False
+    try:
+        identity, _, _ = look(folder)
+    except FileError:
+        return False
+    denoiser = identity.component("denoiser")
+    return denoiser is not None and denoiser.tensors > 0
 
 
 def _known_at(store: Store, path: str) -> Artifact | None:

@@ -48,8 +48,12 @@ def vae_of(side: Side) -> Component:
 def _wrong_kind(side: Side, wanted: str, option: str) -> UnsupportedFormat:
     kind = side.artifact.identity.kind.replace("_", " ")
     found = "not a model that vaereg recognises" if kind == "unknown" else f"of kind {kind}"
+    says = f"is {found}, not {wanted}"
+    if kind == "checkpoint":
+        # By its folder's index; what that names is not all there.
+        says = f"holds nothing that is {'a denoiser' if option == '--model' else wanted}"
     return UnsupportedFormat(
-        f"{shown(side.path or side.name)} is {found}, not {wanted}",
+        f"{shown(side.path or side.name)} {says}",
         f"give {option} the file of {wanted}; vaereg inspect tells what a file is",
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ..errors import DownloadBroken, Offline, Unreadable, UnsupportedFormat
+from ..errors import DownloadBroken, Offline, OfflineMode, Unreadable, UnsupportedFormat
+from ..formats.local import LocalFile
 from ..naming import shown
 from ..sources.base import RemoteFile
 from .asking import AllThere, Asker, Opening, Refused, StartAgain
@@ -29,8 +30,9 @@ _TOO_MANY = 429
 class RemoteBytes:
     """The byte ranges of one remote file; fulfils ``formats.base.ByteSource``.
 
-    Nothing is asked before the first ``read`` or ``size``. The address that redirects led to is
-    used again; all answers must be of one version of the file.
+    What lies in its source's own cache is read there. Nothing is asked before the first ``read`` or
+    ``size``. The address that redirects led to is used again; all answers must be of one version of
+    the file.
     """
 
     distant = True
@@ -128,6 +130,9 @@ class RemoteBytes:
 
     def _fetched(self, start: int, end: int) -> bytes:
         """The bytes of a span, asked for again where that may help."""
+        cached = self._file.fetch_cached() if self._file.fetch_cached else None
+        if cached is not None:
+            return self._from_copy(cached, start, end)
         while True:
             began = time.monotonic()
             try:
@@ -135,10 +140,17 @@ class RemoteBytes:
             except Refused as refused:
                 if not self._asker.renew(refused, resuming=False):
                     self._bear(refused)
+            except OfflineMode:
+                raise
             except (Offline, Interrupted) as error:
                 self._client.rest(0)
                 spent = time.monotonic() - began
                 self._client.rest(self._tries.failed(error, self.bytes_read, spent))
+
+    def _from_copy(self, path: str, start: int, end: int) -> bytes:
+        with LocalFile(path) as copy:
+            self._size = copy.size
+            return copy.read(start, min(end, copy.size) - start)
 
     def _bear(self, refused: Refused) -> None:
         """Wait as long as the server asks; raises its error where that is no use."""

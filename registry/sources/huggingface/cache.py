@@ -34,12 +34,26 @@ def cached_file(repos: tuple[str, ...], path: str, commit: str, etag: str | None
 
 def cached_repository(repo: str, revision: str | None) -> Repository | None:
     """What the cache holds of a repository at a revision; None where it knows no such commit."""
-    commit = records.commit(revision) or _commit_of(repo, revision or "main")
-    snapshot = _folder(repo) / "snapshots" / commit if commit else None
-    if snapshot is None or not snapshot.is_dir():
+    snapshot = _snapshot(repo, revision)
+    if snapshot is None:
         return None
     files = {path: _stored(snapshot / path) for path in _files(snapshot)}
-    return Repository(repo, commit, files)
+    return Repository(repo, snapshot.name, files)
+
+
+def cached_pipeline(repo: str, revision: str | None) -> str | None:
+    """The folder of a pipeline in the cache, at a revision, whole or not; None where it has none.
+
+    Its last part is the commit.
+    """
+    snapshot = _snapshot(repo, revision)
+    return str(snapshot) if snapshot and (snapshot / "model_index.json").is_file() else None
+
+
+def _snapshot(repo: str, revision: str | None) -> Path | None:
+    commit = records.commit(revision) or _commit_of(repo, revision or "main")
+    snapshot = _folder(repo) / "snapshots" / commit if commit else None
+    return snapshot if snapshot is not None and snapshot.is_dir() else None
 
 
 def _folder(repo: str) -> Path:

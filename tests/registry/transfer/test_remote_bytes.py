@@ -19,6 +19,7 @@ from vaereg.registry.errors import (
     NeedsToken,
     NotFound,
     Offline,
+    OfflineMode,
     RateLimited,
     SourceError,
     Unreadable,
@@ -266,3 +267,28 @@ def test_nobody_there(storage: Storage) -> None:
     with pytest.raises(Offline) as caught:
         source.read(0, 10)
     assert "canary" not in caught.value.message
+
+
+def test_what_lies_in_the_source_s_own_cache_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(CONTENT)
+
+    def locate() -> str:
+        pytest.fail("asked")
+
+    file = RemoteFile("f", None, locate, fetch_cached=lambda: str(tmp_path / "blob"))
+    source = RemoteBytes(Client([], QUICK), file)
+    assert source.size == len(CONTENT)
+    assert source.read(700_000, 200_001) == CONTENT[700_000:]
+    assert (source.requests, source.bytes_read) == (0, 0)
+
+
+def test_nobody_waits_where_nobody_may_be_asked() -> None:
+    def locate() -> str:
+        asked.append(1)
+        raise OfflineMode("HF_HUB_OFFLINE is set")
+
+    asked: list[int] = []
+    source = RemoteBytes(Client([], QUICK), RemoteFile("f", 100, locate))
+    with pytest.raises(OfflineMode):
+        source.read(0, 10)
+    assert asked == [1]

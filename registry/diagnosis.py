@@ -40,7 +40,7 @@ def lost_files(state: State) -> Finding:
         "lost-files",
         [model.name for model in lost],
         "every recorded model is on the disk",
-        "{count} recorded are not on the disk: {names}; scan where they moved to, or vaereg rm",
+        "{count} recorded and not on the disk: {names}; scan where they moved to, or vaereg rm",
     )
 
 
@@ -65,7 +65,7 @@ def damaged_models(state: State) -> Finding:
         "damaged-models",
         damaged,
         "no header and no VAE's weights show damage",
-        "{count} look damaged: {names}; vaereg inspect --weights tells what is wrong",
+        "{count} damaged by the look of it: {names}; vaereg inspect --weights tells what is wrong",
     )
 
 
@@ -78,7 +78,7 @@ def equal_names(state: State) -> Finding:
         "equal-names",
         sorted(name for name, contents in by_name.items() if len(contents) > 1),
         "no two models share a name",
-        "{count} names stand for several contents: {names}; the name does not tell what fits",
+        "{count} with several contents under one name: {names}; the name does not tell what fits",
     )
 
 
@@ -100,7 +100,7 @@ def copies(state: State) -> Finding:
         "copies",
         names,
         "no content lies on the disk twice",
-        f"{{count}} lie on the disk more than once ({saved}): {{names}}",
+        f"{{count}} on the disk more than once ({saved}): {{names}}",
     )
 
 
@@ -111,7 +111,7 @@ def saved_anew(state: State) -> Finding:
         "saved-anew",
         [" = ".join(model.name for model in group) for group in found],
         "no VAE lies on the disk in several forms",
-        "{count} lie on the disk in several forms (other layout, float width or container): "
+        "{count} on the disk in several forms (other layout, float width or container): "
         "{names}",
     )
 
@@ -129,7 +129,7 @@ def checkpoints_without_vae(state: State) -> Finding:
         "checkpoints-without-vae",
         lacking,
         "every checkpoint has a VAE, baked in or recorded",
-        "{count} have no VAE baked in and none recorded that fits: {names}",
+        "{count} with no VAE baked in and none recorded that fits: {names}",
     )
 
 

@@ -111,8 +111,7 @@ def saved_anew(state: State) -> Finding:
         "saved-anew",
         [" = ".join(model.name for model in group) for group in found],
         "no VAE lies on the disk in several forms",
-        "{count} on the disk in several forms (other layout, float width or container): "
-        "{names}",
+        "{count} on the disk in several forms (other layout, float width or container): {names}",
     )
 
 

@@ -89,20 +89,20 @@ class Made:
 
     @property
     def message(self) -> str:
-        """One sentence that a user understands."""
-        drawn = f"{_picture(self.drawing)}, decoded by this VAE"
+        """What was seen, first, and in what picture."""
+        drawn = f"Seen in {_picture(self.drawing)}, decoded by this VAE"
         if self.kind == "nan":
-            return f"{drawn}: numbers that are not finite, a black or broken picture"
+            return f"numbers that are not finite, a black or broken picture. {drawn}"
         view = self.decisive
         if view is not None:
             look = _LOOK.format(gain=view.scores.chroma_slope)
             said = look if _is_look(view) else view.outcome.message
-            return f"{drawn} and by {self.reference}: {said}"
+            return f"{said}. {drawn} and by {self.reference}"
         if self.reference is None:
-            return f"{drawn}: {_LOOKS[self.kind]}; there is no other VAE to compare it with"
+            return f"{_LOOKS[self.kind]}; there is no other VAE to compare it with. {drawn}"
         return (
-            f"{drawn}: {_LOOKS[self.kind]}; but {self.reference} gives "
-            f"{_LOOKS[self.reference_kind or 'fine']}, so it cannot judge another"
+            f"{_LOOKS[self.kind]}; but {self.reference} gives "
+            f"{_LOOKS[self.reference_kind or 'fine']}, so it cannot judge another. {drawn}"
         )
 
 

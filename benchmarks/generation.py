@@ -8,61 +8,82 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from beside import Beside
 from measure import BIN, devices, report
 
 STEPS, VAES = 20, 6
 MOST_OVER_ONE, LEAST_OVER_GRID = 1.5, 4.0
-CPU_SAMPLINGS = 1
-"""Of the six that a grid takes: one is as long as another, and on the CPU the rest are counted."""
 SIZE = 512
 """Pixels that SD1 was trained on."""
 GPU_SIZES, GPU_DTYPES = (512, 1024), ("fp16", "bf16")
-PATIENT = {"GOMP_SPINCOUNT": "1000"}
+ENVIRONMENT = os.environ | {"GOMP_SPINCOUNT": "1000"}
 """Of either side: threads that wait for one another leave the processor to others, as those of
 ``vaereg.probes`` always do."""
 
 
 def generation(folder: Path) -> bool:
     """``vaereg compare`` with real-size checkpoints of random weights, on the CPU and on a GPU."""
-    held = [_ratios(folder / "cpu", "cpu", "fp32")]
+    held = [_ratios(folder / "cpu")]
     if "cuda" in devices():
-        held += [_ratios(folder / "cuda", "cuda", "fp16")]
+        held += [_on_card(folder / "cuda")]
         held += [_rows(folder / kind, kind) for kind in ("sd1", "sdxl")]
     return all(held)
 
 
-def _ratios(folder: Path, device: str, dtype: str) -> bool:
-    """Whole processes from files to pictures, SD1's size.
+def _ratios(folder: Path) -> bool:
+    """Whole processes from files to pictures on the CPU, SD1's size.
 
-    On a fast card loading outweighs sampling whoever does it, so that the second is told there
-    without a bar.
+    The unit is a picture of diffusers, which takes turns with it.
     """
     model, vaes = _files(folder, "sd1")
-    how = (device, SIZE, dtype)
-    one, _ = _compared(folder / "one", model, vaes[:1], *how)
-    six, _ = _compared(folder / "six", model, vaes, *how)
-    grid = _grid_seconds(folder, model, vaes, *how)
+    how = ("cpu", SIZE, "fp32")
+    with Beside(_grid_command(folder, model, vaes, *how), ENVIRONMENT) as peer:
+        turns = []
+        for count in (1, VAES):
+            command = _command(folder / str(count), model, vaes[:count], *how)
+            taken, answer = peer.during(command, ENVIRONMENT)
+            _require_drawn(answer)
+            turns.append(taken)
+        one, six = map(peer.rounds, turns)
+        grid = VAES + peer.loading_rounds
     shutil.rmtree(folder)
-    bar, where = device == "cpu", f"SD1 size, {SIZE} px, {device}"
+    where = f"SD1 size, {SIZE} px, cpu"
     return all(
         (
             report(
                 f"compare, {VAES} VAEs / 1, {where}",
-                f"{six:.1f} s, ratio {six / one:.2f}",
+                f"{six:.2f} pictures, ratio {six / one:.2f}",
                 f"{MOST_OVER_ONE:g}",
                 six / one <= MOST_OVER_ONE,
             ),
             report(
                 f"diffusers {VAES} times / compare, {where}",
-                f"{grid:.1f} s, ratio {grid / six:.2f}",
-                f"{LEAST_OVER_GRID:g} or more" if bar else "none",
-                not bar or grid / six >= LEAST_OVER_GRID,
+                f"{grid:.2f} pictures, ratio {grid / six:.2f}",
+                f"{LEAST_OVER_GRID:g} or more",
+                grid / six >= LEAST_OVER_GRID,
             ),
         )
     )
+
+
+def _on_card(folder: Path) -> bool:
+    """The same on a card, one after the other; without bars: loading outweighs sampling there."""
+    model, vaes = _files(folder, "sd1")
+    how = ("cuda", SIZE, "fp16")
+    one, _ = _compared(folder / "one", model, vaes[:1], *how)
+    six, _ = _compared(folder / "six", model, vaes, *how)
+    grid, _ = _timed(_grid_command(folder, model, vaes, *how))
+    shutil.rmtree(folder)
+    where = f"SD1 size, {SIZE} px, cuda"
+    report(
+        f"compare, {VAES} VAEs / 1, {where}", f"{six:.1f} s, ratio {six / one:.2f}", "none", True
+    )
+    said = f"{grid:.1f} s, ratio {grid / six:.2f}"
+    return report(f"diffusers {VAES} times / compare, {where}", said, "none", True)
 
 
 def _rows(folder: Path, kind: str) -> bool:
@@ -96,42 +117,49 @@ def _compared(
     home: Path, model: Path, vaes: list[Path], device: str, size: int, dtype: str
 ) -> tuple[float, Any]:
     """Seconds of a comparison on a registry of its own, where nothing is kept, and its answer."""
+    seconds, said = _timed(_command(home, model, vaes, device, size, dtype))
+    answer = json.loads(said)
+    _require_drawn(answer)
+    return seconds, answer
+
+
+def _command(
+    home: Path, model: Path, vaes: list[Path], device: str, size: int, dtype: str
+) -> list[str]:
     command = [str(BIN / "vaereg"), "--home", str(home), "--json", "compare"]
     command += ["--model", str(model), "--out", str(home / "sheet.png")]
     for vae in vaes:
         command += ["--vae", str(vae)]
     command += ["--device", device, "--dtype", dtype, "--steps", str(STEPS), "--size", str(size)]
-    seconds, said = _timed(command)
-    answer = json.loads(said)
+    return command
+
+
+def _require_drawn(answer: Any) -> None:
     if answer["drawing"]["kept"]:
         raise SystemExit("the picture was drawn before: nothing was measured")
-    return seconds, answer
 
 
-def _grid_seconds(
+def _grid_command(
     folder: Path, model: Path, vaes: list[Path], device: str, size: int, dtype: str
-) -> float:
-    """Seconds of sampling and decoding anew for every VAE, the checkpoint loaded once."""
-    made = vaes[:CPU_SAMPLINGS] if device == "cpu" else vaes
-    words = [str(folder), device, str(size), dtype, str(model), *map(str, made)]
-    seconds, said = _timed([sys.executable, __file__, *words])
-    return seconds + (len(vaes) - len(made)) * float(said)
+) -> list[str]:
+    """Sampling and decoding anew for every VAE; on the CPU for ever."""
+    words = (folder, device, size, dtype, model, *vaes)
+    return [sys.executable, __file__, *map(str, words)]
 
 
 def _timed(command: list[str]) -> tuple[float, str]:
     started = time.perf_counter()
-    environment = os.environ | PATIENT
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     seconds = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(f"{command} left with {done.returncode}: {done.stdout}{done.stderr}")
     return seconds, done.stdout
 
 
-def _grid(folder: Path, device: str, size: int, dtype: str, model: str, vaes: list[str]) -> float:
+def _grid(folder: Path, device: str, size: int, dtype: str, model: str, vaes: list[str]) -> None:
     """Every picture by a run of diffusers' pipeline of its own, as an XYZ grid makes them.
 
-    Seconds of the last one.
+    A line is printed when the checkpoint is loaded, one for each step and one for each picture.
     """
     import torch
     from diffusers import AutoencoderKL
@@ -145,8 +173,8 @@ def _grid(folder: Path, device: str, size: int, dtype: str, model: str, vaes: li
         pipeline.text_encoder(torch.tensor([ids], device=device))[0].detach()
         for ids in (framed(*WORDS), framed())
     )
-    for number, vae in enumerate(vaes):
-        started = time.perf_counter()
+    print("ready", flush=True)
+    for number, vae in enumerate(cycle(vaes) if device == "cpu" else vaes):
         loaded = AutoencoderKL.from_single_file(
             vae, config=str(configs / "vae"), local_files_only=True
         )
@@ -159,9 +187,15 @@ def _grid(folder: Path, device: str, size: int, dtype: str, model: str, vaes: li
             height=size,
             width=size,
             generator=torch.Generator().manual_seed(0),
+            callback_on_step_end=_step,
         )
         made.images[0].save(folder / f"grid_{number}.png")
-    return time.perf_counter() - started
+        print("done", flush=True)
+
+
+def _step(_pipeline: Any, _step: int, _timestep: Any, values: Any) -> Any:
+    print("step", flush=True)
+    return values
 
 
 def _pipeline(model: str, configs: Path, dtype: Any):
@@ -205,4 +239,4 @@ def _configs(folder: Path) -> Path:
 
 if __name__ == "__main__":
     where, device, size, dtype, model, *vaes = sys.argv[1:]
-    print(_grid(Path(where), device, int(size), dtype, model, vaes))
+    _grid(Path(where), device, int(size), dtype, model, vaes)

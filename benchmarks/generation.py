@@ -35,7 +35,7 @@ def generation(folder: Path) -> bool:
 
 
 def _ratios(folder: Path) -> bool:
-    """Whole processes from files to pictures on the CPU, SD1's size.
+    """Whole processes from recorded models to pictures on the CPU, SD1's size.
 
     The unit is a picture of diffusers, which takes turns with it.
     """
@@ -44,6 +44,7 @@ def _ratios(folder: Path) -> bool:
     with Beside(_grid_command(folder, model, vaes, *how), ENVIRONMENT) as peer:
         turns = []
         for count in (1, VAES):
+            _scan(folder / str(count), model, vaes)
             command = _command(folder / str(count), model, vaes[:count], *how)
             taken, answer = peer.during(command, ENVIRONMENT)
             _require_drawn(answer)
@@ -132,6 +133,11 @@ def _command(
         command += ["--vae", str(vae)]
     command += ["--device", device, "--dtype", dtype, "--steps", str(STEPS), "--size", str(size)]
     return command
+
+
+def _scan(home: Path, model: Path, vaes: list[Path]) -> None:
+    """Models are recorded, and so hashed, before anything is done with them."""
+    _timed([str(BIN / "vaereg"), "--home", str(home), "scan", *map(str, (model, *vaes))])
 
 
 def _require_drawn(answer: Any) -> None:

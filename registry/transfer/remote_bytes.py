@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 
 from ..errors import DownloadBroken, Offline, OfflineMode, Unreadable, UnsupportedFormat
 from ..formats.local import LocalFile
@@ -130,9 +131,8 @@ class RemoteBytes:
 
     def _fetched(self, start: int, end: int) -> bytes:
         """The bytes of a span, asked for again where that may help."""
-        cached = self._file.fetch_cached() if self._file.fetch_cached else None
-        if cached is not None:
-            return self._from_copy(cached, start, end)
+        if self._cached is not None:
+            return self._from_copy(self._cached, start, end)
         while True:
             began = time.monotonic()
             try:
@@ -146,6 +146,11 @@ class RemoteBytes:
                 self._client.rest(0)
                 spent = time.monotonic() - began
                 self._client.rest(self._tries.failed(error, self.bytes_read, spent))
+
+    @cached_property
+    def _cached(self) -> str | None:
+        """The copy in the source's own cache, looked for once however many ranges are read."""
+        return self._file.fetch_cached() if self._file.fetch_cached else None
 
     def _from_copy(self, path: str, start: int, end: int) -> bytes:
         with LocalFile(path) as copy:

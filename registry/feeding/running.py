@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ..changes.base import Call, Link, Plan
 from ..changes.engine import carry_out
@@ -112,13 +113,7 @@ class Running:
         """The late requests; those that fail there are among the steps of ``requests``."""
         for one in (one for one in self.asked if one.late):
             made = len(requests.steps)
-            try:
-                told = self.live.set_vae(*one.words, keep=requests.keep)
-            except VaeregError as failure:
-                says = failure.message
-            else:
-                self.confirmed.append(told)
-                says = "" if told.took else told.message
+            says = self._confirm(partial(self.live.set_vae, *one.words, keep=requests.keep))
             if says and not any(step.outcome == FAILED for step in requests.steps[made:]):
                 yield self._failed(says)
 
@@ -127,15 +122,18 @@ class Running:
         bad = {step.path for step in report.of(FAILED, CONFLICT) if step.kind == "call"}
         for one in (one for one in self.asked if not one.late):
             known = any(without_secrets(call.url) in bad for call in one.calls)
-            try:
-                told = self.live.check_vae(*one.words, before=one.before)
-            except VaeregError as failure:
-                says = failure.message
-            else:
-                self.confirmed.append(told)
-                says = "" if told.took else told.message
+            says = self._confirm(partial(self.live.check_vae, *one.words, before=one.before))
             if says and not known:
                 yield self._failed(says)
+
+    def _confirm(self, ask: Callable[[], Confirmed]) -> str:
+        """What kept a VAE from being set, in words; empty where it took."""
+        try:
+            told = ask()
+        except VaeregError as failure:
+            return failure.message
+        self.confirmed.append(told)
+        return "" if told.took else told.message
 
     def _failed(self, says: str) -> Step:
         return Step("call", without_secrets(self.live.url), FAILED, says)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import subprocess
@@ -11,6 +10,7 @@ from contextlib import suppress
 import torch
 
 from ..registry.errors import OutOfMemory, UsageError
+from . import heap
 from .needs import MIB
 
 USUAL_ROOM = 400 * MIB
@@ -113,8 +113,7 @@ def resident() -> int | None:
 def give_back(device: torch.device) -> None:
     """Return what was freed to the system: to the other programs, and out of ``resident``."""
     gc.collect()
-    with suppress(OSError, AttributeError, TypeError):  # glibc alone has it.
-        ctypes.CDLL(None).malloc_trim(0)
+    heap.trim()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 

@@ -115,7 +115,9 @@ class Loader:
         oldest = next((key for key, kept in self._kept.items() if kept.vae is not spare), None)
         if oldest is None:
             return False
-        if self._kept.pop(oldest).size >= _WORTH_TRIMMING:
+        size = self._kept.pop(oldest).size
+        # Without a limit the next VAE takes the memory that this one leaves.
+        if self.budget.limit is not None and size >= _WORTH_TRIMMING:
             give_back(self.budget.device)
         return True
 

@@ -46,7 +46,7 @@ class TorchProber:
         self._asked = dtype
         self._dtype = choose_dtype(dtype, self._device)
         self._load = Loader(Budget(memory, self._device))
-        if memory is None:
+        if memory is None and self._device.type == "cpu":
             heap.keep_freed()
         self._references = References()
         self._seconds = 0.0

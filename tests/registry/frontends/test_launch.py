@@ -65,7 +65,7 @@ BATCH, SHELL = True, False
 def test_flags_are_read_as_the_shells_read_them(
     windows: bool, script: str, flags: dict[str, tuple[str, ...]]
 ) -> None:
-    assert parse_script(script, "/root/webui", windows).flags == flags
+    assert parse_script(script, "/srv/webui", windows).flags == flags
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_flags_are_read_as_the_shells_read_them(
 def test_what_cannot_be_known_from_the_script_is_told(
     windows: bool, script: str, code: str
 ) -> None:
-    launch = parse_script(script, "/root/webui", windows)
+    launch = parse_script(script, "/srv/webui", windows)
     assert code in {notice.code for notice in launch.notices}
 
 
@@ -119,10 +119,10 @@ def test_hostile_scripts_end_quickly(windows: bool) -> None:
     random = Random(7)
     begin = time.perf_counter()
     for _ in range(300):
-        parse_script("".join(random.choices(letters, k=200)), "/root/webui", windows)
+        parse_script("".join(random.choices(letters, k=200)), "/srv/webui", windows)
     for letter in letters:
-        parse_script(letter * 5_000, "/root/webui", windows)
-        parse_script(f"set COMMANDLINE_ARGS={letter * 5_000}", "/root/webui", windows)
+        parse_script(letter * 5_000, "/srv/webui", windows)
+        parse_script(f"set COMMANDLINE_ARGS={letter * 5_000}", "/srv/webui", windows)
     assert time.perf_counter() - begin < 10
 
 
@@ -179,6 +179,6 @@ def test_windows_paths_are_found_on_this_system(tmp_path: Path) -> None:
     ],
 )
 def test_a_tilde_is_the_home_folder_for_a_shell_alone(script: str, value: str, told: bool) -> None:
-    launch = parse_script(script, "/root/webui", SHELL)
+    launch = parse_script(script, "/srv/webui", SHELL)
     assert launch.flags["--vae-path"] == (value,)
     assert ("launch-tilde" in {notice.code for notice in launch.notices}) == told

@@ -29,6 +29,7 @@ class Budget:
     def __init__(self, limit: int | None, device: torch.device) -> None:
         """``limit`` in bytes, None for none; on CUDA torch is held to it as well.
 
+        Without one, what this process frees on the CPU is kept for what it loads and runs next.
         Raises ``UsageError`` for a limit below what is held before anything is loaded, and where
         the system does not tell what a process holds.
         """
@@ -40,6 +41,8 @@ class Budget:
             self.base = self._held_at_first()
             self._require_sensible(limit)
             self._bind_torch(limit)
+        elif device.type == "cpu":
+            heap.keep_freed()
 
     @property
     def share(self) -> int | None:

@@ -12,7 +12,6 @@ import torch
 from ..registry.errors import CannotRun
 from ..registry.measures import Cost, Crossing, CrossTask, Reading, Scaling, VaeFile
 from ..registry.naming import shown
-from . import heap
 from .apart import draw_apart, versions
 from .budget import Budget
 from .device import choose_device, choose_dtype, out_of_memory_told, peak_memory
@@ -46,8 +45,6 @@ class TorchProber:
         self._asked = dtype
         self._dtype = choose_dtype(dtype, self._device)
         self._load = Loader(Budget(memory, self._device))
-        if memory is None and self._device.type == "cpu":
-            heap.keep_freed()
         self._references = References()
         self._seconds = 0.0
         self._peak = 0

@@ -44,6 +44,7 @@ class Beside:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._environment = environment
         self._began = time.perf_counter()
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
@@ -68,12 +69,12 @@ class Beside:
         self._process.kill()
         self._process.wait()
 
-    def during(self, command: Sequence[str], environment: Mapping[str, str]) -> tuple[Turns, Any]:
+    def during(self, command: Sequence[str]) -> tuple[Turns, Any]:
         """A command's cost beside the peer, and the JSON document that it answers with."""
         first, seconds = self._own(time.perf_counter()), 0.0
         with tempfile.TemporaryFile("w+") as said:
             measured = subprocess.Popen(
-                command, stdout=said, env=environment, start_new_session=True
+                command, stdout=said, env=self._environment, start_new_session=True
             )
             while True:
                 began = time.perf_counter()

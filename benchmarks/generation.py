@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,10 @@ def _ratios(folder: Path) -> bool:
     model, vaes = _files(folder, "sd1")
     how = ("cpu", SIZE, "fp32")
     with Beside(_grid_command(folder, model, vaes, *how), ENVIRONMENT) as peer:
-        turns = []
-        for count in (1, VAES):
-            _scan(folder / str(count), model, vaes)
-            command = _command(folder / str(count), model, vaes[:count], *how)
-            taken, answer = peer.during(command, ENVIRONMENT)
-            _require_drawn(answer)
-            turns.append(taken)
+        turns = [
+            _compared(folder / str(count), model, vaes[:count], *how, run=peer.during)[0]
+            for count in (1, VAES)
+        ]
         one, six = map(peer.rounds, turns)
         grid = VAES + peer.loading_rounds
     shutil.rmtree(folder)
@@ -114,35 +112,46 @@ def _files(folder: Path, kind: str) -> tuple[Path, list[Path]]:
     return write_random(folder / f"{kind}.safetensors", kind), vaes
 
 
+def _timed(command: list[str]) -> tuple[float, str]:
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"{command} left with {done.returncode}: {done.stdout}{done.stderr}")
+    return seconds, done.stdout
+
+
+def _answered(command: list[str]) -> tuple[float, Any]:
+    """Seconds of a command, and the JSON document that it answers with."""
+    seconds, said = _timed(command)
+    return seconds, json.loads(said)
+
+
 def _compared(
-    home: Path, model: Path, vaes: list[Path], device: str, size: int, dtype: str
-) -> tuple[float, Any]:
-    """Seconds of a comparison on a registry of its own, where nothing is kept, and its answer."""
-    seconds, said = _timed(_command(home, model, vaes, device, size, dtype))
-    answer = json.loads(said)
-    _require_drawn(answer)
-    return seconds, answer
+    home: Path,
+    model: Path,
+    vaes: list[Path],
+    device: str,
+    size: int,
+    dtype: str,
+    run: Callable[[list[str]], tuple[Any, Any]] = _answered,
+) -> tuple[Any, Any]:
+    """What a comparison took on a registry of its own, with nothing drawn yet, and its answer.
 
-
-def _command(
-    home: Path, model: Path, vaes: list[Path], device: str, size: int, dtype: str
-) -> list[str]:
-    command = [str(BIN / "vaereg"), "--home", str(home), "--json", "compare"]
-    command += ["--model", str(model), "--out", str(home / "sheet.png")]
+    ``run`` tells both of a command. Models are recorded, and so hashed, before anything is done
+    with them.
+    """
+    vaereg = [str(BIN / "vaereg"), "--home", str(home)]
+    _timed([*vaereg, "scan", *map(str, (model, *vaes))])
+    command = [*vaereg, "--json", "compare", "--model", str(model)]
+    command += ["--out", str(home / "sheet.png")]
     for vae in vaes:
         command += ["--vae", str(vae)]
     command += ["--device", device, "--dtype", dtype, "--steps", str(STEPS), "--size", str(size)]
-    return command
-
-
-def _scan(home: Path, model: Path, vaes: list[Path]) -> None:
-    """Models are recorded, and so hashed, before anything is done with them."""
-    _timed([str(BIN / "vaereg"), "--home", str(home), "scan", *map(str, (model, *vaes))])
-
-
-def _require_drawn(answer: Any) -> None:
+    taken, answer = run(command)
     if answer["drawing"]["kept"]:
         raise SystemExit("the picture was drawn before: nothing was measured")
+    return taken, answer
 
 
 def _grid_command(
@@ -151,15 +160,6 @@ def _grid_command(
     """Sampling and decoding anew for every VAE; on the CPU for ever."""
     words = (folder, device, size, dtype, model, *vaes)
     return [sys.executable, __file__, *map(str, words)]
-
-
-def _timed(command: list[str]) -> tuple[float, str]:
-    started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
-    seconds = time.perf_counter() - started
-    if done.returncode:
-        raise SystemExit(f"{command} left with {done.returncode}: {done.stdout}{done.stderr}")
-    return seconds, done.stdout
 
 
 def _grid(folder: Path, device: str, size: int, dtype: str, model: str, vaes: list[str]) -> None:
